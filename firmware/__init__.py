@@ -1,0 +1,1 @@
+"""Recipes that obtain or build MicroPython for each board."""

@@ -1,0 +1,1 @@
+"""Host side of Takt: compiler, project model, build, simulate, deploy."""

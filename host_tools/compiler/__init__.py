@@ -1,0 +1,1 @@
+"""Structured Text compiler: source text in, typed program, layout and IR out."""
