@@ -1,0 +1,86 @@
+"""Diagnostics as values: code, span, second span, help; printing is somebody else's work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from host_tools.compiler.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A second place and what is there."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """`code` is a key of the registry (docs/errors/CODE.md); "E" errors stop the build, "W" warn.
+
+    `message` says what is wrong, `label` what stands at `span`, `help` what to type instead.
+    """
+
+    code: str
+    message: str
+    span: Span
+    label: str = ""
+    others: tuple[Label, ...] = ()
+    help: str = ""
+
+    @property
+    def is_error(self) -> bool:
+        return self.code.startswith("E")
+
+
+class Reporter:
+    """Collects diagnostics; at most one per place and code, so that one mistake is told once."""
+
+    def __init__(self) -> None:
+        self.diagnostics: list[Diagnostic] = []
+        self._seen: set[tuple[str, int, int, str]] = set()
+
+    def report(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        *,
+        label: str = "",
+        others: Iterable[Label] = (),
+        help: str = "",
+    ) -> None:
+        key = (span.source.name, span.start, span.end, code)
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        self.diagnostics.append(Diagnostic(code, message, span, label, tuple(others), help))
+
+    @property
+    def has_errors(self) -> bool:
+        return any(d.is_error for d in self.diagnostics)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` was most likely meant to be, or None."""
+    by_fold = {k.upper(): k for k in known}
+    close = get_close_matches(name.upper(), list(by_fold), n=1, cutoff=0.6)
+    return by_fold[close[0]] if close else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A help sentence, empty where nothing is near."""
+    best = nearest(name, known)
+    return f"did you mean '{best}'?" if best else ""
+
+
+def sort_key(d: Diagnostic) -> tuple[str, int, int, str]:
+    return (d.span.source.name, d.span.start, d.span.end, d.code)
+
+
+def in_order(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """By file and place."""
+    return sorted(diagnostics, key=sort_key)

@@ -1,0 +1,439 @@
+"""The syntax tree: what the parser makes of a source, before any name means anything.
+
+Every node keeps its `span`; spans do not take part in comparison, so two trees are equal when they
+say the same thing. Names keep the spelling of the source; IEC 61131-3 names are case-insensitive,
+so everything that looks a name up does it by `fold(name)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from host_tools.compiler.source import Span
+
+
+def fold(name: str) -> str:
+    """The form in which identifiers are compared (IEC 61131-3:2013, 6.1.2)."""
+    return name.upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier(Node):
+    """A name where it is declared or mentioned on its own."""
+
+    name: str
+
+
+# --- expressions -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Expr(Node):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Literal(Expr):
+    """A literal. `kind` says what was written, `prefix` the explicit type before '#', upper case
+    ("INT", "REAL", ...) or None.
+
+    kind      value
+    int       int (also based: 16#FF; underscores removed; sign is a Unary node)
+    real      str, the digits as written without underscores ("1.5e3"), converted when the type of
+              the context is known, so that a REAL literal is rounded once
+    bool      bool (TRUE, FALSE; BOOL#1 is kind "int" with prefix "BOOL")
+    string    str with $-escapes resolved ('single quoted', code points 0..255)
+    wstring   str with $-escapes resolved ("double quoted")
+    time      int, nanoseconds (T#, TIME#, LTIME#; prefix "TIME" or "LTIME"), sign included
+    date      int, nanoseconds since 1970-01-01 (D#, DATE#, LD#, LDATE#: "DATE"/"LDATE")
+    tod       int, nanoseconds since midnight ("TOD"/"LTOD")
+    dt        int, nanoseconds since 1970-01-01 ("DT"/"LDT")
+    typed     str: the name after '#' where the prefix is not an elementary type: an enumerated
+              value `Colour#Red`; prefix keeps the spelling of the source
+    """
+
+    kind: str
+    value: int | str | bool
+    prefix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Expr):
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Direct(Expr):
+    """A directly represented variable, `%IX0.3`, `%QW4`, `%M*`: area I/Q/M, size X/B/W/D/L (X where
+    none is written), address numbers left to right; `%I*` has address None."""
+
+    area: str
+    size: str
+    address: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Member(Expr):
+    """`base.name`; also a partial access, where name is "3", "%X3", "%B1", "%W0" or "%D1"."""
+
+    base: Expr
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Index(Expr):
+    """`base[i, j]`"""
+
+    base: Expr
+    indices: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deref(Expr):
+    """`base^`"""
+
+    base: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Unary(Expr):
+    """op: "-", "+", "NOT" """
+
+    op: str
+    operand: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Binary(Expr):
+    """op: "+", "-", "*", "/", "**", "MOD", "AND" (also "&"), "OR", "XOR", "AND_THEN", "OR_ELSE",
+    "=", "<>", "<", "<=", ">", ">=" """
+
+    op: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Argument(Node):
+    """An argument of a call. `name` None: informal. `output` is True for `name => target`;
+    `negated` for `NOT name => target`; `value` None for `name =>` left open."""
+
+    name: Identifier | None
+    value: Expr | None
+    output: bool = False
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Expr):
+    callee: Expr
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat(Expr):
+    """`n(value, ...)` inside an array initialiser; values empty means n defaults."""
+
+    count: Expr
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayInit(Expr):
+    """`[a, b, 3(0)]`; the elements may be Repeat nodes."""
+
+    elements: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInit(Node):
+    name: Identifier
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class StructInit(Expr):
+    """`(a := 1, b := 2)`"""
+
+    fields: tuple[FieldInit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing(Expr):
+    """Stands where the parser found no expression; an error was reported there."""
+
+
+# --- types -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TypeSpec(Node):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class NamedType(TypeSpec):
+    """An elementary or user type by name, with dots where it is qualified."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StringSpec(TypeSpec):
+    """STRING, STRING[20], STRING(20), WSTRING..."""
+
+    wide: bool
+    length: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class RangeSpec(Node):
+    """`low..high`; both None for `*`."""
+
+    low: Expr | None
+    high: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArraySpec(TypeSpec):
+    ranges: tuple[RangeSpec, ...]
+    element: TypeSpec
+
+
+@dataclass(frozen=True, slots=True)
+class StructSpec(TypeSpec):
+    """STRUCT; `overlap` for OVERLAP and UNION."""
+
+    fields: tuple[VarDecl, ...]
+    overlap: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EnumValue(Node):
+    name: Identifier
+    value: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class EnumSpec(TypeSpec):
+    base: TypeSpec | None
+    values: tuple[EnumValue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SubrangeSpec(TypeSpec):
+    """`INT(0..10)`"""
+
+    base: NamedType
+    range: RangeSpec
+
+
+@dataclass(frozen=True, slots=True)
+class RefSpec(TypeSpec):
+    """kind: "REF_TO", "POINTER TO", "REFERENCE TO" """
+
+    kind: str
+    target: TypeSpec
+
+
+# --- declarations ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class VarDecl(Node):
+    """`a, b AT %IX0.0 : BOOL R_EDGE := TRUE;` `pragmas` are the texts of `{...}` before it."""
+
+    names: tuple[Identifier, ...]
+    type: TypeSpec
+    init: Expr | None = None
+    location: Direct | None = None
+    edge: str | None = None  # "R_EDGE", "F_EDGE"
+    pragmas: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VarBlock(Node):
+    """kind: "VAR", "VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT", "VAR_TEMP", "VAR_EXTERNAL",
+    "VAR_GLOBAL", "VAR_CONFIG", "VAR_ACCESS", "VAR_STAT", "VAR_INST"; qualifiers upper case:
+    "CONSTANT", "RETAIN", "NON_RETAIN", "PERSISTENT", "PUBLIC", "PRIVATE", ..."""
+
+    kind: str
+    qualifiers: frozenset[str]
+    decls: tuple[VarDecl, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration(Node):
+    """What may stand at the top of a source."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeDecl(Declaration):
+    """One definition of a TYPE block."""
+
+    name: Identifier
+    spec: TypeSpec
+    init: Expr | None = None
+    pragmas: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pou(Declaration):
+    """kind: "FUNCTION", "FUNCTION_BLOCK", "PROGRAM"."""
+
+    kind: str
+    name: Identifier
+    result: TypeSpec | None
+    blocks: tuple[VarBlock, ...]
+    body: tuple[Statement, ...]
+    pragmas: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalVars(Declaration):
+    """A VAR_GLOBAL block outside of a CONFIGURATION."""
+
+    block: VarBlock
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDecl(Node):
+    """`TASK fast(INTERVAL := T#10ms, PRIORITY := 1);`"""
+
+    name: Identifier
+    parameters: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramDecl(Node):
+    """`PROGRAM main WITH fast : Tank(level := %IW0, pump => %QX0.0);`"""
+
+    name: Identifier
+    task: Identifier | None
+    type: NamedType
+    arguments: tuple[Argument, ...] = ()
+    retain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resource(Node):
+    """RESOURCE ... ON ...; a CONFIGURATION without one holds a resource with name None."""
+
+    name: Identifier | None
+    target: Identifier | None
+    globals: tuple[VarBlock, ...]
+    tasks: tuple[TaskDecl, ...]
+    programs: tuple[ProgramDecl, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration(Declaration):
+    name: Identifier
+    globals: tuple[VarBlock, ...]
+    resources: tuple[Resource, ...]
+
+
+# --- statements ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Statement(Node):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Assign(Statement):
+    """op: ":=", "REF=", "?=", "S=", "R=" """
+
+    target: Expr
+    value: Expr
+    op: str = ":="
+
+
+@dataclass(frozen=True, slots=True)
+class CallStatement(Statement):
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Branch(Node):
+    condition: Expr
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class If(Statement):
+    """IF and ELSIF branches in order; `orelse` None where there is no ELSE."""
+
+    branches: tuple[Branch, ...]
+    orelse: tuple[Statement, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseLabel(Node):
+    """One value (high None) or `low..high`."""
+
+    low: Expr
+    high: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseBranch(Node):
+    labels: tuple[CaseLabel, ...]
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case(Statement):
+    selector: Expr
+    branches: tuple[CaseBranch, ...]
+    orelse: tuple[Statement, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class For(Statement):
+    variable: Identifier
+    start: Expr
+    stop: Expr
+    step: Expr | None
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class While(Statement):
+    condition: Expr
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatUntil(Statement):
+    body: tuple[Statement, ...]
+    condition: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Exit(Statement):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Continue(Statement):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Return(Statement):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Unit(Node):
+    """One parsed source. `directs` lists every Direct node of the source, in order."""
+
+    declarations: tuple[Declaration, ...]
+    directs: tuple[Direct, ...] = ()
