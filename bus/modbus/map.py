@@ -38,6 +38,7 @@ The mailbox is anything with
     post(offset, data)          write these bytes (it must copy them), one entry
     post_bits(offset, mask, value)  change the bits of `mask` in one byte to those of `value`, one
                                 entry
+    settled() -> bool           optional: has it applied all it was given?
 
 and applies its entries, in order, at the next release. Reads take their bytes straight from the
 image: with the portable scheduler asyncio code never runs inside a scan, so between two awaits the
@@ -139,7 +140,7 @@ def _compile(regions, image_size):
             if k == 4 and table in (HOLDING_REGISTERS, INPUT_REGISTERS):
                 if field not in _KINDS:
                     raise _bad(index, row, "kind must be one of " + ", ".join(sorted(_KINDS)))
-            elif k and not isinstance(field, int):
+            elif k and not isinstance(field, (int, bool)):  # two types on MicroPython
                 raise _bad(index, row, "field %d must be a whole number, not %r" % (k, field))
         if len(row) < 3 or row[2] < 1 or row[1] < 0 or row[1] + row[2] > 0x10000:
             raise _bad(index, row, "addresses must be within 0..65535, at least one")
@@ -193,6 +194,7 @@ class RegisterMap:
         self._tables = _compile(regions, len(image))
         self._image = image
         self._mailbox = mailbox
+        self.settled = getattr(mailbox, "settled", None)
         # Bytes of the image that follow each other become one mailbox entry. A write walks its
         # range twice, first only counting the entries.
         self._stage = memoryview(bytearray(_STAGE))

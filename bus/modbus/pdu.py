@@ -22,8 +22,12 @@ is at most 65536 when they are called:
     has_words(address, quantity)                    True when all these holding registers can be
                                                     read; used by function 23 before it writes
 
+    settled()                                       optional: True when all that was written has
+                                                    taken effect
+
 A write may take effect later (the controller's mailbox): function 23 puts what it has just written
-into its own answer, so that it "writes before it reads" (AP 6.17) for such stores too.
+into its own answer, so that it "writes before it reads" (AP 6.17) for such stores too. A transport
+may hold an answer back until `settled`, see `Core.wrote`.
 
 Answers are built in a buffer of the caller and nothing here allocates per request: garbage made
 here would cost the controller a collection between two scans.
@@ -80,6 +84,8 @@ class Core:
                     raise ValueError("Modbus unit identifier %r is not within 0..255" % (unit,))
         self._store = store
         self._units = units
+        self.settled = getattr(store, "settled", None)
+        self.wrote = False  # the last answer confirms a write
         self._length = 0  # of the answer a handler has built, 2..253
         # Bound once: looking a method up by name at each request would allocate it.
         self._handlers = {
@@ -109,6 +115,7 @@ class Core:
         The PDU holds at least the function code; `out` needs 253 bytes of room.
         """
         self.requests += 1
+        self.wrote = False
         function = req[start]
         handler = self._handlers.get(function)
         if handler is None:
@@ -124,11 +131,13 @@ class Core:
         if code:
             return self._exception(function, code, out, at)
         out[at] = function
+        self.wrote = function > 4
         return self._length
 
     def no_target(self, req, start, out, at):
         """Writes exception 11 (AP 7): no device of that unit identifier is here; its length."""
         self.requests += 1
+        self.wrote = False
         return self._exception(req[start], GATEWAY_NO_TARGET, out, at)
 
     def _exception(self, function, code, out, at):

@@ -14,6 +14,9 @@ Choices the guide leaves open:
   connection is dropped (TCP gives no other way to find them again).
 - Requests of one connection are answered one after the other, in order. A client may send several
   before it reads; what it has not read the answers of stays in the network's buffers.
+- A write is confirmed when it has taken effect, if the store can tell (`settled`), so that a
+  client that reads back sees what it wrote. When that takes longer than `settle_s`, say because
+  the scan is stopped, it is confirmed all the same: it is queued and will not be lost.
 - A connection is dropped when no request was completed for `idle_s`, when a frame was begun and
   not ended within `frame_s` (from its first byte: one byte now and then does not hold it open), or
   when an answer could not be handed to the network within `stall_s`.
@@ -93,8 +96,9 @@ class Connection:
             self._enter(FRAME, now_ms)
 
     def answer(self, now_ms):
-        """Answers the next request: 1 when `out` has an answer to send, 0 when more bytes are
-        needed, -1 when the connection must be dropped (`fault` says why).
+        """Answers the next request: 1 when `out` has an answer to send, 2 when that confirms a
+        write, 0 when more bytes are needed, -1 when the connection must be dropped (`fault` says
+        why).
         """
         rx = self._rx
         i = self._start
@@ -129,7 +133,7 @@ class Connection:
             self._length = 6 + size
             self._out = self._tx_view[: self._length]
         self._enter(SENDING, now_ms)
-        return 1
+        return 2 if self._core.wrote else 1
 
     def out(self):
         """The frame to send, valid until `answer` is called again."""
@@ -248,6 +252,7 @@ async def serve(
     frame_s=2,
     stall_s=2,
     evict_s=10,
+    settle_s=0.1,
     on_event=None,
     ticks=ticks_ms,
 ):
@@ -258,12 +263,14 @@ async def serve(
     told "open", "close" and "refuse" with the peer's (host, port); it must not block. Raises
     ValueError for a bad argument and OSError, saying what to do, when it cannot listen.
     """
-    if max_clients < 1 or min(idle_s, frame_s, stall_s) <= 0 or evict_s < 0:
+    if max_clients < 1 or min(idle_s, frame_s, stall_s) <= 0 or evict_s < 0 or settle_s < 0:
         raise ValueError("Modbus TCP: max_clients, idle_s, frame_s, stall_s must be positive")
     limits_ms = (int(idle_s * 1000), int(frame_s * 1000), int(stall_s * 1000))  # by state
     if max(limits_ms) > _TICKS // 2:
         raise ValueError("Modbus TCP: a time is above 6 days")
-    server = Server(core, max_clients, limits_ms, int(evict_s * 1000), on_event, ticks)
+    server = Server(
+        core, max_clients, limits_ms, int(evict_s * 1000), int(settle_s * 1000), on_event, ticks
+    )
     await server.start(host, port)
     return server
 
@@ -284,10 +291,11 @@ class Server:
     peer), "fault" (an error in here, `last_fault` says which).
     """
 
-    def __init__(self, core, max_clients, limits_ms, evict_ms, on_event, ticks):
+    def __init__(self, core, max_clients, limits_ms, evict_ms, settle_ms, on_event, ticks):
         self._core = core
         self._seats = [_Seat(core, limits_ms) for _ in range(max_clients)]
         self._evict_ms = evict_ms
+        self._settle_ms = settle_ms
         self._on_event = on_event
         self._ticks = ticks
         # Drops are late by this at most.
@@ -420,10 +428,18 @@ class Server:
             connection.received(n, self._ticks())
             step = connection.answer(self._ticks())
             while step > 0:
+                if step == 2 and self._core.settled:
+                    await self._settle()
                 await link.send(connection.out())
                 step = connection.answer(self._ticks())
             if step < 0:
                 return connection.fault
+
+    async def _settle(self):
+        settled = self._core.settled
+        start = self._ticks()
+        while not settled() and (self._ticks() - start) & _TICKS < self._settle_ms:
+            await _sleep_ms(1)
 
     async def _watch(self):
         # One task looks at all deadlines: a timeout around each read would cost a task object a
