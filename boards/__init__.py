@@ -1,1 +1,1 @@
-"""One data file per board."""
+"""One data file for each board; host_tools/wiring/boards.py reads them."""
