@@ -303,6 +303,7 @@ class Server:
         self._listener = None
         self._watch_task = None
         self._closing = False
+        self._links = 0  # connections not closed yet, with a seat or without
         self.port = None
         self.accepted = 0
         self.refused = 0
@@ -344,7 +345,7 @@ class Server:
         self._closing = True
         self._watch_task.cancel()
         self._listener.close()
-        while self.clients:
+        while self._links:
             for seat in self._seats:
                 self._drop(seat, "stopped")
             await _sleep_ms(0)
@@ -352,6 +353,7 @@ class Server:
 
     async def _client(self, reader, writer):
         link = _Link(reader, writer)
+        self._links += 1
         try:
             peer = link.peer() if self._on_event else None
             seat = await self._take_seat()
@@ -368,6 +370,7 @@ class Server:
             self.last_fault = repr(fault)
         finally:
             await link.close()
+            self._links -= 1
 
     async def _take_seat(self):
         if self._closing:
