@@ -1,0 +1,196 @@
+"""Prints diagnostics, tables and progress on a terminal, in colour only where that is wanted."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import IO, Any
+
+from host_tools.compiler.diagnostics import Diagnostic, in_order
+from host_tools.compiler.source import Span
+
+_CODES = {"bold": "1", "red": "1;31", "yellow": "1;33", "blue": "1;34", "green": "32", "dim": "2"}
+
+
+class Style:
+    """Paints text with ANSI colours, or leaves it as it is."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.on = (
+            stream.isatty()
+            and not os.environ.get("NO_COLOR")
+            and os.environ.get("TERM", "") != "dumb"
+        )
+
+    def __call__(self, color: str, text: str) -> str:
+        return f"\033[{_CODES[color]}m{text}\033[0m" if self.on and text else text
+
+
+# --- diagnostics -----------------------------------------------------------------------------
+
+
+def diagnostics_text(diagnostics: Sequence[Diagnostic], style: Style) -> str:
+    """All diagnostics in the order of the files, and how many there are."""
+    parts = [diagnostic_text(d, style) for d in in_order(diagnostics)]
+    errors = sum(d.is_error for d in diagnostics)
+    counts = [
+        style(color, f"{n} {word}{'s' if n > 1 else ''}")
+        for n, word, color in (
+            (errors, "error", "red"),
+            (len(diagnostics) - errors, "warning", "yellow"),
+        )
+        if n
+    ]
+    return "\n\n".join(parts) + (f"\n\n{', '.join(counts)}" if counts else "")
+
+
+def diagnostic_text(d: Diagnostic, style: Style) -> str:
+    """One diagnostic with the lines it speaks of."""
+    word, color = ("error", "red") if d.is_error else ("warning", "yellow")
+    lines = [style(color, f"{word}[{d.code}]") + style("bold", f": {d.message}")]
+    # A span without text, such as that of a file that is missing a section, has only a place.
+    marks = [(d.span, d.label, "^", color)]
+    marks += [(other.span, other.text, "-", "blue") for other in d.others]
+    width = max(len(str(span.line)) for span, *_ in marks)
+    bar = style("blue", " " * (width + 1) + "|")
+    shown = ""
+    for span, text, mark, paint in marks:
+        if span.source.name != shown:
+            arrow = "-->" if not shown else ":::"
+            lines.append(" " * width + style("blue", arrow) + f" {span}")
+            shown = span.source.name
+            lines.append(bar)
+        else:
+            lines.append(style("blue", "..."))
+        before, under = _underline(span, mark)
+        number = style("blue", f"{span.line:>{width}} |")
+        lines.append(f"{number} {_tabs(span.source.line_text(span.line))}".rstrip())
+        lines.append(f"{bar} {before}" + style(paint, f"{under} {text}".rstrip()))
+    if d.help:
+        first, *rest = d.help.splitlines()
+        lines.append(" " * width + style("blue", " = ") + style("bold", "help") + f": {first}")
+        lines += [" " * (width + 9) + line for line in rest]
+    return "\n".join(lines)
+
+
+def _underline(span: Span, mark: str) -> tuple[str, str]:
+    """Blanks up to the span and the marks under it; a span of several lines ends at the first."""
+    line = span.source.line_text(span.line)
+    start = span.column - 1
+    end = min(start + max(span.end - span.start, 1), max(len(line), start + 1))
+    return " " * _width(line[:start]), mark * max(_width(line[start:end]), 1)
+
+
+def _tabs(text: str) -> str:
+    return "".join(" " if c == "\t" or not c.isprintable() else c for c in text)
+
+
+def _width(text: str) -> int:
+    """Columns that `text` takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in _tabs(text))
+
+
+def diagnostic_json(d: Diagnostic) -> dict[str, Any]:
+    """One diagnostic for `--json`."""
+    line, column = d.span.source.line_col(d.span.end)
+    return {
+        "code": d.code,
+        "severity": "error" if d.is_error else "warning",
+        "message": d.message,
+        **_place(d.span),
+        "end_line": line,
+        "end_column": column,
+        "label": d.label,
+        "others": [{**_place(other.span), "text": other.text} for other in d.others],
+        "help": d.help,
+    }
+
+
+def _place(span: Span) -> dict[str, Any]:
+    return {"file": span.source.name, "line": span.line, "column": span.column}
+
+
+# --- tables ----------------------------------------------------------------------------------
+
+
+def table_text(head: Sequence[str], rows: Sequence[Sequence[str]], style: Style) -> str:
+    """Columns as wide as they need; what looks like a number is set to the right."""
+    columns = list(zip(head, *rows, strict=True))
+    widths = [max(_width(cell) for cell in column) for column in columns]
+    right = [
+        bool(rows) and all(not c.strip("-") or c[:1].isdigit() or c[:1] == "-" for c in column[1:])
+        for column in columns
+    ]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (
+            " " * (w - _width(c)) + c if r else c + " " * (w - _width(c))
+            for c, w, r in zip(cells, widths, right, strict=True)
+        )
+        return "  ".join(padded).rstrip()
+
+    return "\n".join([style("bold", line(head)), *map(line, rows)])
+
+
+# --- progress --------------------------------------------------------------------------------
+
+
+class Progress:
+    """Says on a terminal what is being waited for, if it takes over a second.
+
+    `with Progress("compiling the firmware"): …`; `say` changes the text on the way.
+    """
+
+    def __init__(self, text: str, stream: IO[str] | None = None) -> None:
+        self._stream = sys.stderr if stream is None else stream
+        self._text = text
+        self._shown = ""
+        self._due = False
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+
+    def __enter__(self) -> Progress:
+        if self._stream.isatty():
+            self._timer = threading.Timer(1.0, self._show)
+            self._timer.daemon = True
+            self._timer.start()
+        return self
+
+    def say(self, text: str) -> None:
+        """What is being waited for now."""
+        with self._lock:
+            self._text = text
+            if self._due:
+                self._write()
+
+    def _show(self) -> None:
+        with self._lock:
+            self._due = True
+            self._write()
+
+    def _write(self) -> None:
+        blank = " " * max(len(self._shown) - len(self._text), 0)
+        self._shown = self._text
+        self._stream.write(f"\r{self._text} …{blank}")
+        self._stream.flush()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._timer:
+            self._timer.cancel()
+            with self._lock:
+                self._due = False
+                if self._shown:
+                    self._stream.write("\r" + " " * (len(self._shown) + 2) + "\r")
+                    self._stream.flush()
