@@ -21,6 +21,7 @@ from host_tools.wiring.schema import (
     Values,
     Whole,
     check_table,
+    check_value,
     report_unknown,
 )
 
@@ -77,6 +78,12 @@ FIELDS: dict[str, tuple[Field, ...]] = {
 """The keys of a channel by what it is."""
 
 _SIGNALS = ("pin", "adc", "pwm")
+_LIKELY = {  # by: is it an output, is it a bit
+    (False, True): DIGITAL_INPUT,
+    (True, True): DIGITAL_OUTPUT,
+    (False, False): ANALOGUE_INPUT,
+    (True, False): ANALOGUE_OUTPUT,
+}
 _VARIABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*|\[-?\d+(,\s*-?\d+)*\])*")
 
 
@@ -97,6 +104,19 @@ class Channel:
     @property
     def is_output(self) -> bool:
         return self.role in (DIGITAL_OUTPUT, ANALOGUE_OUTPUT, SAFE_ONLY)
+
+
+def check_radio(channels: Iterable[Channel], board: Board, reporter: Reporter) -> None:
+    """W0600 for converters that do not work while the board is on the network."""
+    why = board.limit("adc 2 with network")
+    for channel in channels:
+        if why and channel.role == ANALOGUE_INPUT and channel.pin and channel.pin.adc == 2:
+            reporter.report(
+                "W0600",
+                f"{channel.pin.name} cannot be read while the network is used",
+                channel.pin_span,
+                help=why,
+            )
 
 
 def check_channels(section: Node, board: Board | None, reporter: Reporter) -> list[Channel]:
@@ -212,7 +232,7 @@ def _role(target: Address | str, node: Node, reporter: Reporter) -> str | None:
             report_unknown(
                 near[0],
                 node.value[near[0]].key,
-                list(_all_keys()),
+                [f.name for f in FIELDS[_LIKELY[output, target.size == "X"]]],
                 reporter,
                 f"a channel has no key '{near[0]}'",
             )
@@ -263,9 +283,9 @@ def _role_of_variable(target: str, signal: str, node: Node, reporter: Reporter) 
         return ANALOGUE_INPUT
     if signal == "pwm":
         return ANALOGUE_OUTPUT
-    direction = node.get("direction")
-    if direction is not None and direction.value in ("in", "out"):
-        return DIGITAL_INPUT if direction.value == "in" else DIGITAL_OUTPUT
+    if direction := node.get("direction"):
+        value = check_value(direction, _DIRECTION.kind, reporter, "'direction'")
+        return {"in": DIGITAL_INPUT, "out": DIGITAL_OUTPUT}.get(value)
     if node.get("pull") or node.get("filter_ms"):
         return DIGITAL_INPUT
     if node.get("safe"):
@@ -391,6 +411,14 @@ def _check_pin(
             help="use an external resistor",
         )
         return None
+    if pin.strap:
+        reporter.report(
+            "W0600",
+            f"the level of {name} at reset matters to the chip",
+            node.span,
+            label=pin.strap,
+            help="make sure that what is connected leaves it alone, or use another pin",
+        )
     if pull == "down" and (why := board.limit("pull-down")):
         reporter.report(
             "W0600", f"the pull-down of {name} may not hold", values.span("pull"), help=why

@@ -9,7 +9,7 @@ from typing import Any
 from host_tools.compiler.diagnostics import Label, Reporter, did_you_mean
 from host_tools.compiler.source import Source, Span
 from host_tools.wiring.boards import Board, board_names, load_board
-from host_tools.wiring.channels import Channel, check_channels
+from host_tools.wiring.channels import Channel, check_channels, check_radio
 from host_tools.wiring.modbus_tcp import ModbusTcp, check_modbus_tcp
 from host_tools.wiring.schema import (
     Field,
@@ -145,6 +145,9 @@ def read_wiring(source: Source, reporter: Reporter) -> Wiring | None:
         )
     io = root.get("io")
     channels = check_channels(io, board, reporter) if io else []
+    server = _check_servers(root.get("server"), reporter)
+    if server and board:
+        check_radio(channels, board, reporter)
     return Wiring(
         name=(values["name"] if values else None) or "unnamed",
         version=values["version"] if values else "0.1.0",
@@ -152,7 +155,7 @@ def read_wiring(source: Source, reporter: Reporter) -> Wiring | None:
         board=board,
         sources=_sources(values, source),
         channels=tuple(channels),
-        modbus_tcp=_check_servers(root.get("server"), reporter),
+        modbus_tcp=server,
         tasks=tuple(_check_tasks(root.get("task"), reporter)),
         source=source,
     )

@@ -1,0 +1,116 @@
+"""The `takt` command: finds the command's module, and tells what went wrong in plain words."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from host_tools.failure import INTERRUPTED, USAGE, Failure
+
+COMMANDS = {
+    "new": "make a small project that checks and runs",
+    "check": "find mistakes in program and wiring",
+    "build": "write the bundle that a controller runs",
+    "run": "run on the desk, in MicroPython, on an emulated Pico or a board",
+    "deploy": "put the program on a board to stay",
+    "firmware": "make or find MicroPython for a board",
+    "devices": "list boards on serial ports and what else can run programs here",
+    "explain": "explain a code such as E0101",
+}
+"""Names and one line for each; host_tools/commands/ has a module for each."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code: 0 ok, 1 the program or a test failed, 2 usage, 3 device or
+    connection, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(arguments)
+    except SystemExit as exit:  # argparse: 0 after --help, 2 for wrong usage
+        return exit.code if isinstance(exit.code, int) else USAGE
+    except Failure as failure:
+        return _tell(failure, "--json" in arguments)
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain again when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get("TAKT_DEBUG"):
+            raise
+        print(
+            f"internal error: {type(error).__name__}: {error}\n"
+            "This is a fault in Takt, not in your program. Please report it with the project and "
+            "the output\nof the same command after `export TAKT_DEBUG=1`.",
+            file=sys.stderr,
+        )
+        return 70
+
+
+def _main(arguments: list[str]) -> int:
+    chosen = next((a for a in arguments if not a.startswith("-")), None)
+    parser = argparse.ArgumentParser(
+        prog="takt",
+        description="A soft-PLC for MicroPython boards.",
+        epilog="`takt COMMAND --help` tells more about each.",
+    )
+    parser.add_argument("--version", action="store_true", help="print the version")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    module = None
+    for name, line in COMMANDS.items():
+        # Building all parsers and importing all modules would cost more than most commands.
+        if chosen in COMMANDS and name != chosen:
+            continue
+        sub = commands.add_parser(
+            name,
+            help=line,
+            description=line[0].upper() + line[1:] + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if name == chosen:
+            module = import_module(f"host_tools.commands.{name}")
+            sub.add_argument("--json", action="store_true", help="print one JSON object")
+            module.add(sub)
+    if chosen is not None and module is None:
+        from host_tools.compiler.diagnostics import did_you_mean
+
+        raise Failure(
+            f"there is no command '{chosen}'",
+            did_you_mean(chosen, COMMANDS) or "`takt --help` lists the commands",
+            USAGE,
+        )
+    options = parser.parse_args(arguments)
+    if options.version:
+        from host_tools.version import version
+
+        print(f"takt {version()}")
+        return 0
+    if module is None:
+        parser.print_help(sys.stderr)
+        return USAGE
+    code: int = module.run(options)
+    sys.stdout.flush()
+    return code
+
+
+def _tell(failure: Failure, as_json: bool) -> int:
+    from host_tools.render import Style
+
+    style = Style(sys.stderr)
+    print(style("red", "error") + style("bold", f": {failure.message}"), file=sys.stderr)
+    if failure.help:
+        print(style("bold", "help") + f": {failure.help}", file=sys.stderr)
+    if as_json:
+        import json
+
+        print(json.dumps({"error": {"message": failure.message, "help": failure.help}}))
+    return failure.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""One module for each command: `add(parser)` declares its arguments, `run(arguments)` does it."""

@@ -1,0 +1,52 @@
+"""`takt explain CODE`: prints the page of a diagnostic."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from host_tools.compiler.codes import CODES
+from host_tools.compiler.diagnostics import did_you_mean
+from host_tools.failure import USAGE, Failure
+
+_HOST_TOOLS = Path(__file__).parents[1]
+FOLDERS = (_HOST_TOOLS / "errors", _HOST_TOOLS.parent / "docs" / "errors")
+"""Where pages are: in an installed package, and in the source tree."""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("code", metavar="CODE", nargs="?", help="such as E0101; none lists all")
+
+
+def page(code: str) -> Path | None:
+    """The file that explains `code`."""
+    for folder in FOLDERS:
+        file = folder / f"{code}.md"
+        if file.is_file():
+            return file
+    return None
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.code is None:
+        if options.json:
+            print(json.dumps(CODES))
+        else:
+            print("\n".join(f"{code}  {title}" for code, title in sorted(CODES.items())))
+        return 0
+    code = options.code.strip().upper()
+    title = CODES.get(code)
+    file = page(code)
+    if title is None or file is None:
+        raise Failure(
+            f"there is no code '{options.code}'",
+            did_you_mean(code, CODES) or "`takt explain` without a code lists them all",
+            USAGE,
+        )
+    text = file.read_text(encoding="utf-8").rstrip()
+    if options.json:
+        print(json.dumps({"code": code, "title": title, "text": text}))
+    else:
+        print(text)
+    return 0

@@ -1,0 +1,150 @@
+"""The project model: a folder with takt.toml and Structured Text, or just source files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from glob import has_magic
+from pathlib import Path
+
+from host_tools.compiler.diagnostics import Diagnostic, Reporter, did_you_mean
+from host_tools.compiler.source import Source, Span, read_source
+from host_tools.failure import USAGE, Failure
+from host_tools.wiring.boards import load_board
+from host_tools.wiring.file import Wiring, read_wiring
+
+FILE = "takt.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What was found on disk. `diagnostics` are those of takt.toml; `names` the sources' paths in
+    the project, which go into the bundle, while `sources` carry names to show to a person."""
+
+    folder: Path
+    wiring: Wiring
+    sources: tuple[Source, ...]
+    names: tuple[str, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    has_file: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.wiring.name
+
+
+def load(*paths: str | os.PathLike[str]) -> Project:
+    """The project in a folder, that of a takt.toml, or one made of the given source files.
+
+    Without a path: the project of the working directory or the nearest folder above it. What is
+    wrong inside the files is in `diagnostics`; Failure is for what cannot be found or read.
+    """
+    places = [Path(p) for p in paths]
+    if not places:
+        return _load_folder(_find_upwards(Path.cwd()))
+    for place in places:
+        if not place.exists():
+            raise Failure(f"there is no file or folder '{place}'", _near(place), USAGE)
+    if len(places) == 1 and places[0].is_dir():
+        if not (places[0] / FILE).is_file():
+            raise Failure(
+                f"there is no {FILE} in '{places[0]}'",
+                "name the folder of a project, or source files; `takt new NAME` makes a project",
+                USAGE,
+            )
+        return _load_folder(places[0])
+    if len(places) == 1 and places[0].name == FILE:
+        return _load_folder(places[0].parent)
+    for place in places:
+        if place.is_dir() or place.suffix.lower() == ".toml":
+            raise Failure(
+                f"'{place}' and other files are too much for one command",
+                "name one project folder, or source files only",
+                USAGE,
+            )
+    return _load_files(places)
+
+
+def _find_upwards(start: Path) -> Path:
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise Failure(
+        f"there is no {FILE} here or in a folder above",
+        "name a project folder or source files; `takt new NAME` makes a project",
+        USAGE,
+    )
+
+
+def _near(place: Path) -> str:
+    folder = place.parent
+    if not folder.is_dir():
+        return ""
+    return did_you_mean(place.name, [p.name for p in folder.iterdir()])
+
+
+def _shown(path: Path) -> str:
+    """The path as a person would write it from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _read(path: Path, index: int = 0) -> Source:
+    try:
+        return read_source(path, index, _shown(path))
+    except OSError as error:
+        raise Failure(f"cannot read '{path}': {error.strerror}") from None
+
+
+def _load_files(places: Sequence[Path]) -> Project:
+    sources = tuple(_read(place, n) for n, place in enumerate(places))
+    name = "".join(c if c.isascii() and c.isalnum() else "_" for c in places[0].stem)[:32]
+    wiring = Wiring(
+        name=name if name[:1].isalpha() else "program",
+        version="0.1.0",
+        engine="auto",
+        board=load_board("host"),
+        sources=(),
+        source=Source(FILE, ""),
+    )
+    names = tuple(place.name for place in places)
+    return Project(Path.cwd(), wiring, sources, names, (), has_file=False)
+
+
+def _load_folder(folder: Path) -> Project:
+    reporter = Reporter()
+    source = _read(folder / FILE)
+    wiring = read_wiring(source, reporter)
+    if wiring is None:
+        wiring = Wiring("unnamed", "0.1.0", "auto", None, (), source=source)
+    paths: list[Path] = []
+    for pattern, span in wiring.sources:
+        found = _match(folder, pattern, span, reporter)
+        paths += [p for p in found if p not in paths]
+    sources = tuple(_read(path, n) for n, path in enumerate(paths))
+    names = tuple(path.relative_to(folder).as_posix() for path in paths)
+    return Project(folder, wiring, sources, names, tuple(reporter.diagnostics))
+
+
+def _match(folder: Path, pattern: str, span: Span, reporter: Reporter) -> list[Path]:
+    """The files of one pattern, by name; E0619 where there are none."""
+    outside = Path(pattern).is_absolute() or ".." in Path(pattern).parts
+    found: list[Path] = []
+    if not outside and pattern and "\0" not in pattern:
+        try:
+            found = sorted(path for path in folder.glob(pattern) if path.is_file())
+        except (ValueError, NotImplementedError):
+            found = []
+    if not found:
+        all_names = [p.relative_to(folder).as_posix() for p in folder.rglob("*.st")]
+        if outside:
+            help = "sources lie in the folder of the project, or below it"
+        elif has_magic(pattern):
+            help = "add a program, such as main.st"
+        else:
+            help = did_you_mean(pattern, all_names)
+        reporter.report("E0619", f"no source file matches '{pattern}'", span, help=help)
+    return found
