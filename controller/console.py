@@ -1,0 +1,274 @@
+"""Runs a staged program and tells the host about it on the console: the other end of `takt run`.
+
+    micropython -m controller.console '{"directory": "slot", "scans": 100}'
+    import controller.console; controller.console.main({"directory": "/takt/run"})
+
+Options, all but the first may be left out:
+
+    directory   the staged bundle
+    clock       "real" (left out: this) or "virtual"
+    scans       release instants to run; until_ns: logical time to run to. Neither: until Ctrl-C
+    set         [[offset, hex], ...] bytes put into the image before the first release; a third
+                element is a mask, for one byte
+    script      [[n, offset, hex(, mask)], ...] posted to the mailbox at the n-th release instant
+    watch       [[offset, size], ...] ranges that are told every watch_ms (500)
+    crc         true: CRC-32 of the state range after every release instant
+    servers     false: do not start them (in virtual time they never are); port: overrides theirs
+    pins        false: run without the board's pins
+
+Every message is one line: the marker `\\x1eTAKT `, then a JSON object whose "is" names it.
+Anything else on the console is not from here.
+
+    hello    platform, python, mem_free, name, version, layout, pins, board
+    server   kind, port                      note     text
+    watch    time_ns, releases, data: [hex, ...]
+    crc      first: n of the first one, crc: [...]
+    image    at, hex                         a piece of the image: header, records and state
+    end      scans, time_ns, tasks, fault, interrupted, mem_free, collections, ...
+    error    text                            nothing was run; this is the only message then
+"""
+
+import asyncio
+import binascii
+import gc
+import json
+import struct
+import sys
+
+from controller import bundle
+from controller import image as im
+from controller.clock import Clock
+from controller.garbage import Collector
+from controller.io import Exchange, machine_pins
+from controller.mailbox import Mailbox
+from controller.scheduler import Scheduler
+
+_MARKER = "\x1eTAKT "
+_PIECE = 192  # bytes of the image in one line
+_CRCS = 32  # in one line
+
+
+def _tell(message):
+    print(_MARKER + json.dumps(message))
+
+
+def _hex(data):
+    return binascii.hexlify(data).decode()
+
+
+def _mem_free():
+    gc.collect()
+    return gc.mem_free() if hasattr(gc, "mem_free") else None
+
+
+class Session:
+    """One run of a loaded program; `build` makes it."""
+
+    def __init__(self, manifest, image, program, pins):
+        self.manifest = manifest
+        self.image = image
+        self.mailbox = Mailbox(image)
+        tasks = manifest["tasks"]
+        areas = manifest.get("areas", {})
+        exchange = Exchange(manifest.get("io"), image.data, tasks, areas, pins)
+        clock = Clock()
+        self.collector = Collector(clock)
+        self.scheduler = Scheduler(
+            image,
+            tasks,
+            program,
+            exchange,
+            self.mailbox,
+            clock,
+            manifest.get("safe", ()),
+            self.collector,
+        )
+
+
+class _Script:
+    """Posts scripted writes at their release instants."""
+
+    def __init__(self, rows, mailbox):
+        rows = [(row[0], row[1], binascii.unhexlify(row[2]), row[3:]) for row in rows]
+        self._rows = sorted(rows, key=lambda row: row[0])
+        self._mailbox = mailbox
+        self._next = 0
+
+    def __call__(self, n):
+        rows = self._rows
+        while self._next < len(rows) and rows[self._next][0] <= n:
+            _, offset, data, mask = rows[self._next]
+            if mask:
+                self._mailbox.post_bits(offset, mask[0], data[0])
+            else:
+                self._mailbox.post(offset, data)
+            self._next += 1
+
+
+class _Observer:
+    """Tells CRCs after each release instant, and in virtual time the watched ranges."""
+
+    def __init__(self, session, options, virtual):
+        data = memoryview(session.image.data)
+        offset, size = session.manifest["state"][:2]
+        self._state = data[offset : offset + size]
+        self._crc = options.get("crc")
+        self._crcs = []
+        self._image = session.image
+        self._watch = [data[row[0] : row[0] + row[1]] for row in options.get("watch") or ()]
+        self._every_ns = (options.get("watch_ms") or 500) * 1000000
+        self._due_ns = 0
+        self._virtual = virtual
+        self.needed = self._crc or (self._watch and virtual)
+
+    def __call__(self, n):
+        if self._crc:
+            crcs = self._crcs
+            crcs.append(binascii.crc32(self._state))
+            if len(crcs) == _CRCS:
+                self._tell_crcs(n + 1)
+        if self._watch and self._virtual:
+            now_ns = struct.unpack("<q", self._image.now)[0]
+            if now_ns >= self._due_ns:
+                self._due_ns = now_ns + self._every_ns
+                self.tell_watch()
+
+    def _tell_crcs(self, end):
+        _tell({"is": "crc", "first": end - len(self._crcs), "crc": self._crcs})
+        self._crcs.clear()
+
+    def tell_watch(self):
+        message = {"is": "watch", "time_ns": struct.unpack("<q", self._image.now)[0]}
+        message["releases"] = self._image.words[im.RELEASES]
+        message["data"] = [_hex(view) for view in self._watch]
+        _tell(message)
+
+    def finish(self):
+        if self._crcs:
+            self._tell_crcs(self._image.words[im.RELEASES])
+
+    async def watch(self):
+        """Tells the watched ranges in real time, for ever."""
+        pause = self._every_ns // 1000000
+        clock = Clock()
+        while self._watch:
+            await clock.idle(pause)
+            self.tell_watch()
+
+
+def open_session(directory, options):
+    """Loads a slot and tells hello; raises BundleError, ValueError."""
+    manifest, image, program = bundle.load(directory)
+    pins = machine_pins() if options.get("pins", True) else None
+    session = Session(manifest, image, program, pins)
+    for row in options.get("set") or ():
+        data = binascii.unhexlify(row[1])
+        if len(row) > 2:
+            session.mailbox.post_bits(row[0], row[2], data[0])
+        else:
+            session.mailbox.post(row[0], data)
+        session.mailbox.apply()
+    _tell(
+        {
+            "is": "hello",
+            "platform": sys.platform,
+            "python": sys.version,
+            "mem_free": _mem_free(),
+            "name": manifest["name"],
+            "version": manifest.get("version"),
+            "board": manifest.get("board"),
+            "layout": manifest["layout"],
+            "pins": pins is not None,
+        }
+    )
+    return session
+
+
+async def _run_real(session, options, observer):
+    from controller import servers
+
+    scheduler = session.scheduler
+    running = []
+    if options.get("servers", True):
+        rows = session.manifest.get("servers", {})
+        running, notes = await servers.start(
+            rows, session.image, session.mailbox, options.get("port")
+        )
+        for kind, port, _ in running:
+            _tell({"is": "server", "kind": kind, "port": port})
+        for text in notes:
+            _tell({"is": "note", "text": text})
+    watch = asyncio.create_task(observer.watch())
+    try:
+        return await scheduler.run(options.get("scans"), options.get("until_ns"))
+    finally:
+        watch.cancel()
+        for _, _, server in running:
+            await server.close()
+
+
+def _tell_end(session, scans, interrupted):
+    scheduler = session.scheduler
+    image = session.image
+    data = memoryview(image.data)
+    offset, size = session.manifest["state"][:2]
+    head = im.HEADER_SIZE + im.RECORD_SIZE * image.tasks
+    for start, end in ((0, head), (offset, offset + size)):
+        for at in range(start, end, _PIECE):
+            _tell({"is": "image", "at": at, "hex": _hex(data[at : min(at + _PIECE, end)])})
+    error = scheduler.error
+    collector = session.collector
+    _tell(
+        {
+            "is": "end",
+            "scans": scans,
+            "time_ns": scheduler.time_ns(),
+            "tasks": [im.read_task(data, k) for k in range(image.tasks)],
+            "fault": im.read_fault(data),
+            "error": None if error is None else repr(error),
+            "interrupted": interrupted,
+            "mem_free": _mem_free(),
+            "collections": collector.collections,
+            "collections_forced": collector.forced,
+            "collection_longest_us": collector.longest_us,
+        }
+    )
+
+
+def main(options):
+    """Runs as `options` say (a dict, or JSON of one); False if nothing could be run."""
+    try:
+        if isinstance(options, str):
+            options = json.loads(options)
+        session = open_session(options["directory"], options)
+        scheduler = session.scheduler
+        virtual = options.get("clock") == "virtual"
+        observer = _Observer(session, options, virtual)
+        if observer.needed:
+            scheduler.observe = observer
+        if options.get("script"):
+            scheduler.stimulus = _Script(options["script"], session.mailbox)
+    except bundle.BundleError as error:
+        _tell({"is": "error", "text": str(error)})
+        return False
+    except (ValueError, KeyError, OSError, OverflowError) as error:
+        _tell({"is": "error", "text": "bad options or wiring: %r" % (error,)})
+        return False
+    interrupted = False
+    try:
+        if virtual:
+            scheduler.run_virtual(options.get("scans"), options.get("until_ns"))
+        else:
+            asyncio.run(_run_real(session, options, observer))
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        # MicroPython's asyncio does not unwind its tasks on Ctrl-C.
+        scheduler.stop()
+    observer.finish()
+    _tell_end(session, session.image.words[im.RELEASES], interrupted)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main(sys.argv[1]) else 1)

@@ -1,0 +1,40 @@
+"""Starts the fieldbus servers that a program's manifest names, where the board has a network."""
+
+# What bus.modbus.tcp.serve takes from the manifest's row.
+_LIMITS = ("max_clients", "idle_s", "frame_s", "stall_s", "evict_s")
+
+
+async def start(rows, image, mailbox, port=None):
+    """Starts the servers of manifest["servers"]; returns (running, notes).
+
+    `running` is a list of (kind, port, server), `notes` says for people what was not started and
+    why: a controller without its network still has to control. A row has "map" (rows as in
+    bus/modbus/map.py) and may have "port", "host", "unit" and the limits of serve(). `port` overrides what the rows say
+    (0: the system chooses).
+    """
+    running = []
+    notes = []
+    for kind in sorted(rows):
+        row = rows[kind]
+        if kind != "modbus-tcp":
+            notes.append("server %s is not known to this version; it is not started" % kind)
+            continue
+        try:
+            from bus.modbus.map import RegisterMap
+            from bus.modbus.pdu import Core
+            from bus.modbus.tcp import serve
+        except ImportError as error:
+            notes.append("server %s is not started: no network here (%s)" % (kind, error))
+            continue
+        try:
+            units = row.get("unit")
+            units = None if units is None else (units,)
+            core = Core(RegisterMap(row["map"], image.data, mailbox), units)
+            limits = {key: row[key] for key in _LIMITS if key in row}
+            at = row.get("port", 502) if port is None else port
+            server = await serve(core, row.get("host", "0.0.0.0"), at, **limits)
+        except (OSError, ValueError, KeyError) as error:
+            notes.append("server %s is not started: %r" % (kind, error))
+            continue
+        running.append((kind, server.port, server))
+    return running, notes
