@@ -1,0 +1,98 @@
+"""The recipes in `firmware/`: which packages a board's MicroPython is made of."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+
+
+class FirmwareError(Exception):
+    """Firmware cannot be obtained or built; the message says what failed and what to do next."""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """One set of packages known to build: package name -> suite of the archive it comes from."""
+
+    version: str
+    """MicroPython version in short, such as 1.26."""
+    expect: str
+    """What the upstream version of the micropython package must begin with."""
+    sources: dict[str, str]
+    binaries: dict[str, str]
+
+    @property
+    def suites(self) -> tuple[str, ...]:
+        """The suites needed, each once."""
+        return tuple(sorted({*self.sources.values(), *self.binaries.values()}))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one board's firmware is made."""
+
+    name: str
+    number: int
+    title: str
+    board: str
+    port: str
+    manifest: str
+    """Text of the frozen-module manifest."""
+    family: int
+    flash_base: int
+    tools: tuple[str, ...]
+    compiler: tuple[str, ...]
+    """Those of the tools whose version shows in the image."""
+    mixes: tuple[Mix, ...]
+    official: dict[str, str]
+    """Version -> address of the published image."""
+
+
+def boards() -> tuple[str, ...]:
+    """The boards that have a recipe."""
+    names = (entry.name for entry in resources.files("firmware").iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+
+
+def recipe(board: str) -> Recipe:
+    """The recipe for a board; raises `FirmwareError` when there is none."""
+    if board not in boards():
+        raise FirmwareError(
+            f"there is no firmware recipe for the board {board!r}. "
+            f"Boards with a recipe: {', '.join(boards())}"
+        )
+    folder = resources.files("firmware")
+    data = tomllib.loads((folder / f"{board}.toml").read_text(encoding="utf-8"))
+    return Recipe(
+        name=board,
+        number=data["recipe"],
+        title=data["title"],
+        board=data["board"],
+        port=data["port"],
+        manifest=(folder / data["manifest"]).read_text(encoding="utf-8"),
+        family=data["family"],
+        flash_base=data["flash_base"],
+        tools=(*data["tools"], *data["compiler"]),
+        compiler=tuple(data["compiler"]),
+        mixes=tuple(Mix(**mix) for mix in data["mix"]),
+        official=data["official"],
+    )
+
+
+def mixes_for(made: Recipe, version: str | None) -> tuple[Mix, ...]:
+    """The mixes to try, in order; raises `FirmwareError` for a version no mix makes."""
+    if version is None:
+        return made.mixes
+    chosen = tuple(mix for mix in made.mixes if _same_version(mix.version, version))
+    if not chosen:
+        known = ", ".join(mix.version for mix in made.mixes)
+        raise FirmwareError(
+            f"there is no recipe for MicroPython {version} on the {made.title}. "
+            f"Versions that can be built: {known}"
+        )
+    return chosen
+
+
+def _same_version(short: str, asked: str) -> bool:
+    return asked == short or asked.startswith(short + ".")

@@ -1,0 +1,351 @@
+"""An RP2040 board in emulation: real firmware, stepped in virtual time by the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from host_tools.pico.repl import PicoError, RawRepl
+from host_tools.pico.uart import Uart
+
+if TYPE_CHECKING:
+    from rp2040py.gpio_pin import GPIOPinState
+
+FLASH_BYTES = 2 * 1024 * 1024
+"""Flash of a Raspberry Pi Pico (W25Q16JV, 16 Mbit)."""
+
+PIN_COUNT = 30
+"""GPIO0 to GPIO29 (RP2040 data sheet, 1.4.1)."""
+
+ADC_FIRST_PIN = 26
+ADC_FULL_SCALE = 4095
+
+# At full speed a 1 ms frame carries at most 19 bulk packets of 64 bytes (USB 2.0, table 5-9).
+_USB_PACKET_US = 53
+_BOOT_VIRTUAL_S = 10.0
+
+
+class Edge(NamedTuple):
+    """One change of a pin as the outside sees it."""
+
+    time_ns: int
+    pin: int
+    level: bool | None
+    """True high, False low, None when nothing drives or pulls the pin."""
+
+
+class EmulatedPico:
+    """A Raspberry Pi Pico running the given UF2; nothing moves until one of the run calls.
+
+    Time is virtual and counted in nanoseconds since power-on. The same inputs given at the same
+    virtual times give the same outputs. Raises `PicoError` when the emulator is not installed,
+    when the image is not a UF2 for this chip, and when the firmware dies.
+    """
+
+    def __init__(self, uf2: Path, *, flash: bytes | None = None) -> None:
+        try:
+            from rp2040py.boards import BoardSpec
+            from rp2040py.device.base_device import BaseDevice
+            from rp2040py.execute_batch import execute_batch
+        except ImportError as error:
+            raise PicoError(
+                "the emulated Pico needs the rp2040py package, which is not installed. "
+                "Install it with: pip install 'takt-plc[pico]'"
+            ) from error
+        _check_uf2(uf2)
+        self._device = BaseDevice(board=BoardSpec(image=uf2))
+        self._execute_batch = execute_batch
+        self.mcu = self._device.mcu
+        self._simulator = self._device.simulator
+        self._clock = self._simulator.clock
+        self._deadline = self._clock.create_alarm(self._on_deadline)
+        self._deadline_reached = False
+        self._event = False
+        self._output = bytearray()
+        self._console_sink: Callable[[bytes], None] = self._output.extend
+        self._input = bytearray()
+        self._armed: tuple[int, int] | None = None
+        self._connected = False
+        self._connect_usb()
+        self._uarts = tuple(Uart.attach(self.mcu, n, self.wake) for n in (0, 1))
+        self._external: dict[int, bool] = {}
+        if flash is not None:
+            self._lay_flash(flash)
+        self._device.mcu.leave_reset()
+
+    # -- time ------------------------------------------------------------------------------
+
+    @property
+    def time_ns(self) -> int:
+        """Virtual time since power-on, in nanoseconds; a reset does not set it back."""
+        return int(self._clock.nanos)
+
+    @property
+    def cycles(self) -> int:
+        """Processor cycles executed so far; sleeping (WFE, WFI) executes none."""
+        return int(self.mcu.core.cycles)
+
+    def run_for(self, virtual_ns: int) -> None:
+        """Let `virtual_ns` nanoseconds of virtual time pass."""
+        end = self._clock.nanos + virtual_ns
+        while self._clock.nanos < end:
+            self._advance(end - self._clock.nanos)
+
+    def run_until(
+        self, predicate: Callable[[], bool], virtual_s: float, *, step_ns: int = 1_000_000
+    ) -> bool:
+        """Run until `predicate()` holds; False when `virtual_s` of virtual time went by first.
+
+        The predicate is asked after everything the outside can notice (console output, a byte on
+        a UART, a change of a watched pin) and at least every `step_ns` of virtual time.
+        """
+        end = self._clock.nanos + virtual_s * 1e9
+        while not predicate():
+            left = end - self._clock.nanos
+            if left <= 0:
+                return False
+            self._advance(min(left, step_ns))
+        return True
+
+    def wake(self) -> None:
+        """Make the run call that is under way look at its predicate; for callbacks."""
+        self._event = True
+        self._simulator.stopped = True
+
+    def _advance(self, virtual_ns: float) -> None:
+        """Run to the end of `virtual_ns` or to the next event, whichever is first."""
+        self._event = False
+        self._deadline_reached = False
+        self._simulator.stopped = False
+        self._deadline.schedule(virtual_ns)
+        try:
+            while not self._simulator.stopped:
+                self._execute_batch(self._simulator, 1)
+        finally:
+            self._deadline.cancel()
+        if not (self._deadline_reached or self._event):
+            pc = self.mcu.core.pc
+            raise PicoError(
+                f"the firmware on the emulated Pico stopped at a breakpoint instruction "
+                f"(pc 0x{pc:08x}, {self.time_ns} ns after power-on): it crashed. "
+                "Its last console output: " + repr(bytes(self._output[-200:]))
+            )
+
+    def _on_deadline(self) -> None:
+        self._deadline_reached = True
+        self._simulator.stopped = True
+
+    # -- power and flash -------------------------------------------------------------------
+
+    def boot(self, virtual_s: float = _BOOT_VIRTUAL_S) -> None:
+        """Run until the firmware has brought its USB console up.
+
+        Raises `PicoError` when that takes longer than `virtual_s`.
+        """
+        if not self.run_until(lambda: self._connected, virtual_s):
+            raise PicoError(
+                f"the firmware did not bring its USB console up within {virtual_s} virtual "
+                "seconds. Is the image MicroPython for RPI_PICO? Try: takt firmware build pico"
+            )
+
+    def reset(self) -> None:
+        """Press and release RESET: registers to their reset values, flash kept, boots again."""
+        self._device.hard_reset()
+
+    def flash_image(self) -> bytes:
+        """The whole flash as it is now, to be given to `EmulatedPico(flash=...)`."""
+        return bytes(self.mcu.flash[:FLASH_BYTES])
+
+    def restore_flash(self, image: bytes) -> None:
+        """Put a flash image back and reset the board."""
+        self._lay_flash(image)
+        self.reset()
+
+    def _lay_flash(self, image: bytes) -> None:
+        if len(image) != FLASH_BYTES:
+            raise PicoError(
+                f"a flash image of a Pico has {FLASH_BYTES} bytes, this one {len(image)}. "
+                "Use what flash_image() returned."
+            )
+        self.mcu.flash[:FLASH_BYTES] = image
+
+    # -- console ---------------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        """Whether the firmware's USB console is up."""
+        return self._connected
+
+    def write_console(self, data: bytes) -> None:
+        """Queue bytes for the console; the firmware takes them as fast as it reads."""
+        self._input += data
+        self._serve_input()
+
+    def read_console(self) -> bytes:
+        """What the console has printed since the last call."""
+        data = bytes(self._output)
+        self._output.clear()
+        return data
+
+    @property
+    def unsent(self) -> int:
+        """Console bytes queued that the firmware has not taken yet."""
+        return len(self._input)
+
+    def take_console(self, sink: Callable[[bytes], None] | None) -> None:
+        """Hand console output to `sink` in place of `read_console`; None gives it back."""
+        self._console_sink = self._output.extend if sink is None else sink
+
+    def _connect_usb(self) -> None:
+        usb = self.mcu.usb_ctrl
+        serve_control = usb.on_endpoint_read
+        on_reset = usb.on_reset
+
+        # The emulator's own host answers a bulk OUT endpoint with an empty packet when it has
+        # nothing to send, every 10 us, so the core never sleeps. A real host sends nothing.
+        def serve(endpoint: int, size: int) -> None:
+            if endpoint == 0:
+                if serve_control is not None:
+                    serve_control(endpoint, size)
+                return
+            self._armed = (endpoint, size)
+            self._serve_input()
+
+        def forget() -> None:
+            self._armed = None
+            self._connected = False
+            self._input.clear()
+            if on_reset is not None:
+                on_reset()
+
+        def connected() -> None:
+            self._connected = True
+            self.wake()
+
+        def received(data: bytes | bytearray) -> None:
+            self._console_sink(bytes(data))
+            self.wake()
+
+        usb.on_endpoint_read = serve
+        usb.on_reset = forget
+        self._device.cdc.on_device_connected = connected
+        self._device.cdc.on_serial_data = received
+
+    def _serve_input(self) -> None:
+        if self._armed is None or not self._input:
+            return
+        endpoint, size = self._armed
+        self._armed = None
+        packet = bytes(self._input[:size])
+        del self._input[: len(packet)]
+        self.mcu.usb_ctrl.endpoint_read_done(endpoint, packet, _USB_PACKET_US)
+
+    def raw_exec(
+        self, source: str | bytes, timeout_virtual_s: float = 10.0
+    ) -> tuple[bytes, bytes]:
+        """Run Python on the board through the raw REPL; returns what it printed and its traceback.
+
+        What the board was running is interrupted. Raises `PicoError` when the source has not
+        ended after `timeout_virtual_s`.
+        """
+        return RawRepl(self).execute(source, timeout_virtual_s)
+
+    def put_files(self, files: dict[str, bytes], timeout_virtual_s: float = 60.0) -> None:
+        """Write files to the board's file system, making folders; path -> content."""
+        RawRepl(self).put_files(files, timeout_virtual_s)
+
+    def get_file(self, path: str, timeout_virtual_s: float = 60.0) -> bytes:
+        """Read one file from the board; raises `PicoError` when it is not there."""
+        return RawRepl(self).get_file(path, timeout_virtual_s)
+
+    # -- pins ------------------------------------------------------------------------------
+
+    def level(self, pin: int) -> bool | None:
+        """The level on a pin: True high, False low, None when nothing drives or pulls it."""
+        state = self.mcu.gpio[_checked(pin)].value
+        return self._level_of(pin, state)
+
+    def drive(self, pin: int, level: bool | None) -> None:
+        """Drive a pin from outside; None lets go of it, so that only its pull decides."""
+        gpio = self.mcu.gpio[_checked(pin)]
+        if level is None:
+            self._external.pop(pin, None)
+            gpio.release_input()
+        else:
+            self._external[pin] = level
+            gpio.set_input_value(level)
+
+    def watch(self, pin: int, callback: Callable[[Edge], None]) -> Callable[[], None]:
+        """Call `callback` at every change of what the board drives on `pin`.
+
+        Returns a function that ends the watch.
+        """
+        last = self.level(pin)
+
+        def changed(state: GPIOPinState, _was: GPIOPinState) -> None:
+            nonlocal last
+            level = self._level_of(pin, state)
+            if level != last:
+                last = level
+                callback(Edge(self.time_ns, pin, level))
+                self.wake()
+
+        return self.mcu.gpio[_checked(pin)].add_listener(changed)
+
+    def capture(self, *pins: int) -> list[Edge]:
+        """A list to which every later edge on these pins is added."""
+        edges: list[Edge] = []
+        for pin in pins:
+            self.watch(pin, edges.append)
+        return edges
+
+    def _level_of(self, pin: int, state: GPIOPinState) -> bool | None:
+        name = state.name
+        if name == "HIGH":
+            return True
+        if name == "LOW":
+            return False
+        if pin in self._external:
+            return self._external[pin]
+        return {"INPUT_PULL_UP": True, "INPUT_PULL_DOWN": False}.get(name)
+
+    # -- analogue inputs and UARTs ---------------------------------------------------------
+
+    def set_adc(self, pin: int, counts: int) -> None:
+        """Set what the 12-bit converter reads on GPIO26 to GPIO29, in counts (0 to 4095)."""
+        channel = pin - ADC_FIRST_PIN
+        if not 0 <= channel <= 3:
+            raise PicoError(f"GP{pin} has no analogue input: a Pico has them on GP26 to GP29")
+        if not 0 <= counts <= ADC_FULL_SCALE:
+            raise PicoError(f"{counts} is no 12-bit conversion result: use 0 to {ADC_FULL_SCALE}")
+        self.mcu.adc.channel_values[channel] = counts
+
+    def uart(self, number: int) -> Uart:
+        """The far end of the line on UART 0 or 1."""
+        if number not in (0, 1):
+            raise PicoError(f"an RP2040 has UART 0 and UART 1, not {number}")
+        return self._uarts[number]
+
+
+def _checked(pin: int) -> int:
+    if not 0 <= pin < PIN_COUNT:
+        raise PicoError(f"an RP2040 has GP0 to GP{PIN_COUNT - 1}, not GP{pin}")
+    return pin
+
+
+def _check_uf2(uf2: Path) -> None:
+    try:
+        with uf2.open("rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise PicoError(
+            f"cannot read the firmware image {uf2}: {error.strerror}. "
+            "Make one with: takt firmware build pico"
+        ) from error
+    # Magic numbers and the RP2040 family (UF2 specification, file format).
+    magic = head[:8] == b"UF2\n\x57\x51\x5d\x9e" and len(head) == 512
+    if not magic or head[28:32] != b"\x56\xff\x8b\xe4":
+        raise PicoError(
+            f"{uf2} is not a UF2 image for the RP2040. Make one with: takt firmware build pico"
+        )
