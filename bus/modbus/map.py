@@ -29,12 +29,14 @@ Rules of access:
   leaves the other two as they are when the write takes effect. So masters that can only write
   single registers work, and two such writes before a release do not undo each other; the value is
   half-written until the second one: a program that minds needs both registers in one request.
-- A request is written as a whole or not at all: it first reserves all the mailbox entries it
-  needs; if there are not enough, it is exception 6.
+- A request is written as a whole or not at all: it first reserves all the room in the mailbox that
+  it needs; if that is not free, it is exception 6. The most that a request takes is 246 bytes for
+  registers and packed bits, and 1968 for BOOL variables.
 
 The mailbox is anything with
 
-    reserve(n) -> bool          are n entries free? Then the next n posts cannot fail
+    reserve(n, size) -> bool    are n entries with together `size` bytes free? Then the next n
+                                posts cannot fail; a post_bits counts as two bytes
     post(offset, data)          write these bytes (it must copy them), one entry
     post_bits(offset, mask, value)  change the bits of `mask` in one byte to those of `value`, one
                                 entry
@@ -202,6 +204,7 @@ class RegisterMap:
         self._staged = 0  # bytes
         self._counting = True
         self._entries = 0
+        self._size = 0  # bytes of the entries
 
     def has_words(self, address, quantity):
         return _cover(self._tables[HOLDING_REGISTERS], address, quantity, False) >= 0
@@ -403,12 +406,13 @@ class RegisterMap:
     def _count(self):
         self._counting = True
         self._entries = 0
+        self._size = 0
         self._staged = 0
 
     def _reserved(self):
         self._flush()
         self._counting = False
-        return self._entries == 0 or self._mailbox.reserve(self._entries)
+        return self._entries == 0 or self._mailbox.reserve(self._entries, self._size)
 
     def _put(self, offset, value):
         if offset != self._run + self._staged or self._staged == _STAGE:
@@ -426,6 +430,7 @@ class RegisterMap:
         self._flush()
         if self._counting:
             self._entries += 1
+            self._size += 2
         else:
             self._mailbox.post_bits(offset, mask, value)
 
@@ -433,6 +438,7 @@ class RegisterMap:
         if self._staged:
             if self._counting:
                 self._entries += 1
+                self._size += self._staged
             else:
                 self._mailbox.post(self._run, self._stage[: self._staged])
             self._staged = 0

@@ -36,7 +36,7 @@ class Mailbox:
         self.image = image
         self.entries = []
 
-    def reserve(self, n):
+    def reserve(self, n, size):
         return len(self.entries) + n <= 16
 
     def post(self, offset, data):

@@ -449,7 +449,7 @@ from bus.modbus.map import RegisterMap
 from bus.modbus.pdu import Core
 
 class Mailbox:
-    def reserve(self, n):
+    def reserve(self, n, size):
         return n < 6
     def post(self, offset, data):
         image[offset : offset + len(data)] = data

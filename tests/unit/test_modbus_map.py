@@ -1,11 +1,13 @@
 """The register map: variables of every kind, packed bits, gaps, whole-or-nothing writes."""
 
 import struct
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import controller.mailbox
 from bus.modbus.map import RegisterMap
 from bus.modbus.pdu import COILS, DISCRETE_INPUTS, HOLDING_REGISTERS, INPUT_REGISTERS
 
@@ -17,12 +19,14 @@ class Mailbox:
         self.image = image
         self.room = room
         self.reserved = 0
+        self.size = 0  # bytes reserved
         self.entries = []
 
-    def reserve(self, n):
+    def reserve(self, n, size):
         if len(self.entries) + n > self.room:
             return False
         self.reserved += n
+        self.size += size
         return True
 
     def post(self, offset, data):
@@ -33,11 +37,12 @@ class Mailbox:
 
     def _add(self, entry):
         self.reserved -= 1
+        self.size -= len(entry[1]) if len(entry) == 2 else 2
         assert self.reserved >= 0, "posted more entries than it reserved"
         self.entries.append(entry)
 
     def release(self):
-        assert self.reserved == 0, "reserved more entries than it posted"
+        assert (self.reserved, self.size) == (0, 0), "posted other than it reserved"
         for offset, *change in self.entries:
             if len(change) == 1:
                 assert offset + len(change[0]) <= len(self.image)
@@ -350,6 +355,24 @@ def test_settled_is_the_mailbox_s():
     mailbox.settled = lambda: not mailbox.entries
     store = RegisterMap(GAPS, bytearray(16), mailbox)
     assert store.settled()
+
+
+def test_the_controller_s_mailbox_takes_all_or_nothing():
+    image = SimpleNamespace(data=bytearray(2300))
+    rows = [["coil", 0, 1968, 0, 3, 1, True], ["coil", 2000, 200, 300, 0, 80, True]]
+    mailbox = controller.mailbox.Mailbox(image, entries=128, size=512)
+    store = RegisterMap(rows, image.data, mailbox)
+    assert store.write_bits(2000, 129, b"\xff" * 20, 0) == 6
+    assert store.settled()
+    assert store.write_bits(0, 1968, b"\xff" * 246, 0) == 0
+    assert store.write_bits(2000, 100, b"\xff" * 20, 0) == 0
+    assert store.write_bits(0, 1968, bytes(246), 0) == 6, "too many bytes"
+    assert not store.settled()
+    assert not any(image.data)
+    mailbox.apply()
+    assert store.settled()
+    assert bits(store, COILS, 0, 1968) == " ".join(["ff"] * 246)
+    assert sum(image.data[300:]) == 100
 
 
 # An independent model: a variable is a Python value, struct makes registers of it.

@@ -23,7 +23,7 @@ class Direct:
         self.holding = False
         self.held = []
 
-    def reserve(self, n):
+    def reserve(self, n, size):
         return True
 
     def post(self, offset, data):
