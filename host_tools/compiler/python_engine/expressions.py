@@ -415,10 +415,22 @@ def _intrinsic(e: ir.Intrinsic, scope: Scope) -> Text:
     if name == "swap":
         x = _unsigned(e.args[0], scope)
         return Text(f"{scope.helper('swap')}({x.text}, {ir.SIZE[kind]})", ATOM, 0, MASK[kind])
-    wide = "wstr" in (kind, *(a.kind for a in e.args))
+    return _string(e, args, scope)
+
+
+def _string(e: ir.Intrinsic, args: list[Text], scope: Scope) -> Text:
+    """A call of controller/rt_strings.py; the last argument is the size of a character."""
+    name, kind = e.name, e.kind
     texts = [a.text for a in args]
-    return Text(
-        f"{scope.string(('wstr_' if wide else 'str_') + name)}({', '.join(texts)})",
-        ATOM,
-        *ir.INT_RANGE.get(kind, (0, 0)),
-    )
+    if name == "concat":
+        a, b = args
+        return Text(f"{a.at(SUM)} + {b.at(PRODUCT)}", SUM)
+    if name in ("to_wide", "to_narrow", "int_to_str", "str_to_int", "time_to_str"):
+        function = scope.string(name)
+    elif name == "from_char":
+        function = scope.string(kind + "_from_char")
+    else:
+        function = scope.string("str_" + name)
+        texts.append("2" if e.args[0].kind == "wstr" else "1")
+    low, high = ir.INT_RANGE.get(kind, (0, 0))
+    return Text(f"{function}({', '.join(texts)})", ATOM, low, high)

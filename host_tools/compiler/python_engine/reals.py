@@ -62,16 +62,14 @@ def intrinsic(kind: str, name: str, args: list[str], scope: Scope) -> Text:
     return Text(f"{scope.real(('f' if kind == 'f32' else 'd') + name)}({', '.join(args)})")
 
 
-def is_canonical(e: ir.Expr) -> bool:
-    """The value surely is no NaN but the canonical one: what rt_real returns is not."""
+def canonical(e: ir.Expr, x: Text, scope: Scope) -> str:
+    """`x`, the text of `e`, with every NaN made the canonical one."""
     match e:
-        case ir.Const() | ir.Binary(kind="f32") | ir.Bits():
-            return True
-        case ir.Convert(kind="f32") | ir.Convert(x=ir.Expr(kind="i32" | "u32" | "i64" | "u64")):
-            return True
-        case ir.Intrinsic(kind="f32", name="sqrt" | "floor" | "ceil"):
-            return True
-        case ir.Select(a=a, b=b) | ir.Intrinsic(name="min" | "max", args=(a, b)):
-            return is_canonical(a) and is_canonical(b)
-        case _:
-            return False
+        case ir.Const():
+            return x.text
+        case ir.Convert(x=ir.Expr(kind=kind)) if kind in ir.INT_RANGE:
+            return x.text
+    nan = scope.real("NAN")
+    if x.is_name:
+        return f"{x.text} if {x.text} == {x.text} else {nan}"
+    return f"{scope.temp} if ({scope.temp} := {x.text}) == {scope.temp} else {nan}"

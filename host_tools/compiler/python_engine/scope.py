@@ -27,11 +27,15 @@ _RT = """
     require_double
 """
 _RT_REAL = """
-    fadd fsub fmul fdiv feq fne flt fle fgt fge fbool fround ftrunc f_of_int f_of_d f_bits
-    f_from_bits fcanon fsqrt ffloor fceil fmin fmax
-    ddiv dround dtrunc d_of_int d_bits d_from_bits dcanon dsqrt dfloor dceil dmin dmax
+    NAN fadd fsub fmul fdiv feq fne flt fle fgt fge fbool fround ftrunc f_of_int f_of_d f_bits
+    f_from_bits fsqrt ffloor fceil fmin fmax
+    ddiv dround dtrunc d_of_int d_bits d_from_bits dsqrt dfloor dceil dmin dmax
 """
-_RT_STRINGS = ""
+_RT_STRINGS = """
+    str_load wstr_load str_store wstr_store wstr_order str_len str_left str_right str_mid
+    str_insert str_delete str_replace str_find str_cut str_char str_from_char wstr_from_char
+    to_wide to_narrow int_to_str str_to_int time_to_str
+"""
 HELPERS = {"rt": _RT.split(), "rt_real": _RT_REAL.split(), "rt_strings": _RT_STRINGS.split()}
 """What generated modules may import, by module of controller/; other names never get these."""
 

@@ -134,9 +134,8 @@ class FunctionPrinter:
             self._line(f"{store}({scope.bytes}, {place}, {value(s.value, scope).text})")
             return
         index = self._index(s.addr, ir.SIZE[kind], s.value)
-        text = value(s.value, scope).text
-        if kind in ("f32", "f64") and not reals.is_canonical(s.value):
-            text = f"{scope.real('fcanon' if kind == 'f32' else 'dcanon')}({text})"
+        v = value(s.value, scope)
+        text = reals.canonical(s.value, v, scope) if kind in ("f32", "f64") else v.text
         self._line(f"{scope.view(kind)}[{index}] = {text}")
 
     def _store_bit(self, s: ir.StoreBit) -> None:
