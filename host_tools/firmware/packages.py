@@ -16,10 +16,8 @@ Progress = Callable[[str], None]
 
 _ETC = Path("/etc/apt")
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-_DEBIAN_SUITES = frozenset(
-    ("stable", "testing", "unstable", "sid", "oldstable")
-    + ("buster", "bullseye", "bookworm", "trixie", "forky")
-)
+_RELEASES = ["buster", "bullseye", "bookworm", "trixie", "forky"]
+_DEBIAN_SUITES = frozenset(["stable", "testing", "unstable", "sid", "oldstable", *_RELEASES])
 
 
 @dataclass(frozen=True)

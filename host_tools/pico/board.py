@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from host_tools.pico.repl import PicoError, RawRepl
+from host_tools.pico.errors import PicoError
+from host_tools.pico.flash import FLASH_BYTES, files_in, with_files
+from host_tools.pico.repl import RawRepl
 from host_tools.pico.uart import Uart
 
 if TYPE_CHECKING:
     from rp2040py.gpio_pin import GPIOPinState
-
-FLASH_BYTES = 2 * 1024 * 1024
-"""Flash of a Raspberry Pi Pico (W25Q16JV, 16 Mbit)."""
 
 PIN_COUNT = 30
 """GPIO0 to GPIO29 (RP2040 data sheet, 1.4.1)."""
@@ -251,8 +250,20 @@ class EmulatedPico:
         """
         return RawRepl(self).execute(source, timeout_virtual_s)
 
-    def put_files(self, files: dict[str, bytes], timeout_virtual_s: float = 60.0) -> None:
-        """Write files to the board's file system, making folders; path -> content."""
+    def put_files(self, files: Mapping[str, bytes]) -> None:
+        """Write files (path -> content) straight into the flash's file system and reset the board.
+
+        Costs next to nothing; what lies there already stays. `upload_files` goes the way a real
+        board needs.
+        """
+        self.restore_flash(with_files(self.flash_image(), files))
+
+    def files(self) -> dict[str, bytes]:
+        """The files in the flash's file system, read without running the board."""
+        return files_in(self.flash_image())
+
+    def upload_files(self, files: Mapping[str, bytes], timeout_virtual_s: float = 60.0) -> None:
+        """Write files through the raw REPL of the running board, making folders."""
         RawRepl(self).put_files(files, timeout_virtual_s)
 
     def get_file(self, path: str, timeout_virtual_s: float = 60.0) -> bytes:

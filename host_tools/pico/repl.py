@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from host_tools.pico.errors import PicoError
 
 if TYPE_CHECKING:
     from host_tools.pico.board import EmulatedPico
@@ -52,10 +55,6 @@ with open(%r,'rb') as f:
 """
 
 
-class PicoError(Exception):
-    """The emulated board cannot do what was asked; the message says why and what to do."""
-
-
 class RawRepl:
     """One conversation with a board's raw REPL; `execute` enters and leaves it."""
 
@@ -86,7 +85,7 @@ class RawRepl:
             board.take_console(None)
         return stdout[:-1], stderr[:-1]
 
-    def put_files(self, files: dict[str, bytes], virtual_s: float) -> None:
+    def put_files(self, files: Mapping[str, bytes], virtual_s: float) -> None:
         """Write files to the board's file system, making their folders."""
         if not files:
             return
