@@ -3,9 +3,10 @@
 A bundle is `TAKTB1\\n`, the length of the manifest (u32, little-endian), the manifest (JSON), then
 the bytes of its parts in the manifest's order. It is never held in memory as a whole.
 
-A slot is a folder. Its manifest is removed first and written last, by a rename, so a slot that was
-cut off while it was staged has none and is not valid. The pointer to the active slot is a small
-file that is replaced by a rename as well.
+A slot is a folder. Its manifest is removed first and written last, by a rename, so a slot that
+was cut off while it was staged has none and is not valid. `active`, the pointer to the active
+slot, is a small file that is replaced by a rename as well. A slot that was activated is on trial
+until it is confirmed: the file `trial` says which one it is and whether it was started already.
 """
 
 import binascii
@@ -278,25 +279,63 @@ def stage(path, directory, skip=("layout.json", "program.py")):
 # Slots.
 
 
+def _words(path):
+    # Where a rename replaces in two steps (FAT), a cut may leave only the new file.
+    for name in (path, path + ".new"):
+        try:
+            with open(name) as f:
+                return f.read(32).split()
+        except (OSError, ValueError):
+            pass
+    return []
+
+
 def active(root):
     """The active slot, "a" or "b", or None where none was activated."""
-    try:
-        with open(root + "/active") as f:
-            slot = f.read(8).strip()
-    except (OSError, ValueError):
-        return None
-    return slot if slot in SLOTS else None
+    words = _words(root + "/active")
+    return words[0] if words and words[0] in SLOTS else None
+
+
+def other(slot):
+    return "b" if slot == "a" else "a"
 
 
 def idle(root):
     """The slot to stage into: the one that is not active."""
-    return "b" if active(root) == "a" else "a"
+    return other(active(root))
 
 
-def activate(root, slot):
-    """Makes `slot` the one that starts after a reset. Raises BundleError if it is not valid."""
+def activate(root, slot, trial=True):
+    """Makes `slot` the one that starts after a reset, on trial unless it has proved itself.
+
+    Raises BundleError if it is not valid.
+    """
     check(root + "/" + slot)
+    if trial:
+        # First: a cut after this finds a trial of a slot that is not active, which means nothing.
+        _replace(root + "/trial", slot + " new")
+    else:
+        confirm(root)
     _replace(root + "/active", slot)
+
+
+def trial(root):
+    """How far the trial of the active slot is: None (confirmed), "new" or "started"."""
+    words = _words(root + "/trial")
+    if len(words) == 2 and words[0] == active(root):
+        return words[1]
+    return None
+
+
+def begin_trial(root):
+    """Notes that the active slot is being started on trial."""
+    _replace(root + "/trial", active(root) + " started")
+
+
+def confirm(root):
+    """Ends the trial: the active slot has proved itself."""
+    _remove(root + "/trial.new")
+    _remove(root + "/trial")
 
 
 def _manifest(directory):

@@ -46,13 +46,14 @@ class Clock:
 
     async def wait(self, due_us):
         """Returns when ticks_us() is `due_us`; other asyncio tasks run at least once."""
-        while True:
-            left_us = ticks_diff(due_us, ticks_us())
-            if left_us < _EARLY_US:
-                break
-            await sleep_ms((left_us - _EARLY_US // 2) // 1000)
-        await sleep_ms(0)
         left_us = ticks_diff(due_us, ticks_us())
+        if left_us < _EARLY_US:
+            await sleep_ms(0)
+            left_us = ticks_diff(due_us, ticks_us())
+        while left_us >= _EARLY_US:
+            await sleep_ms((left_us - _EARLY_US // 2) // 1000)
+            left_us = ticks_diff(due_us, ticks_us())
+        # From here nothing else runs: a request that is answered now would delay the release.
         if left_us > 2 * _POLL_US:
             sleep_us(left_us - _POLL_US)
         while ticks_diff(due_us, ticks_us()) > 0:

@@ -30,74 +30,39 @@ Anything else on the console is not from here.
 
 import asyncio
 import binascii
-import gc
 import json
 import struct
 import sys
 
-from controller import bundle
 from controller import image as im
+from controller.bundle import BundleError
 from controller.clock import Clock
-from controller.garbage import Collector
-from controller.io import Exchange, machine_pins
-from controller.mailbox import Mailbox
-from controller.scheduler import Scheduler
+from controller.io import machine_pins
+from controller.session import Session, hexed, mem_free, tell
 
-_MARKER = "\x1eTAKT "
 _PIECE = 192  # bytes of the image in one line
 _CRCS = 32  # in one line
-
-
-def _tell(message):
-    print(_MARKER + json.dumps(message))
-
-
-def _hex(data):
-    return binascii.hexlify(data).decode()
-
-
-def _mem_free():
-    gc.collect()
-    return gc.mem_free() if hasattr(gc, "mem_free") else None
-
-
-class Session:
-    """One run of a loaded program; `build` makes it."""
-
-    def __init__(self, manifest, image, program, pins):
-        self.manifest = manifest
-        self.image = image
-        self.mailbox = Mailbox(image)
-        tasks = manifest["tasks"]
-        areas = manifest.get("areas", {})
-        exchange = Exchange(manifest.get("io"), image.data, tasks, areas, pins)
-        clock = Clock()
-        self.collector = Collector(clock)
-        self.scheduler = Scheduler(
-            image,
-            tasks,
-            program,
-            exchange,
-            self.mailbox,
-            clock,
-            manifest.get("safe", ()),
-            self.collector,
-        )
 
 
 class _Script:
     """Posts scripted writes at their release instants."""
 
-    def __init__(self, rows, mailbox):
+    def __init__(self, rows, session):
         rows = [(row[0], row[1], binascii.unhexlify(row[2]), row[3:]) for row in rows]
         self._rows = sorted(rows, key=lambda row: row[0])
-        self._mailbox = mailbox
+        self._mailbox = session.mailbox
+        for _, offset, data, _ in rows:
+            # Now, not in the middle of the run.
+            if not 0 < len(data) <= 256 or not 0 <= offset <= len(session.image.data) - len(data):
+                raise ValueError("a write of the script is outside the image, or too long")
         self._next = 0
 
     def __call__(self, n):
         rows = self._rows
         while self._next < len(rows) and rows[self._next][0] <= n:
             _, offset, data, mask = rows[self._next]
+            if not self._mailbox.reserve(1):
+                self._mailbox.apply()  # this release would do it next
             if mask:
                 self._mailbox.post_bits(offset, mask[0], data[0])
             else:
@@ -134,14 +99,14 @@ class _Observer:
                 self.tell_watch()
 
     def _tell_crcs(self, end):
-        _tell({"is": "crc", "first": end - len(self._crcs), "crc": self._crcs})
+        tell({"is": "crc", "first": end - len(self._crcs), "crc": self._crcs})
         self._crcs.clear()
 
     def tell_watch(self):
         message = {"is": "watch", "time_ns": struct.unpack("<q", self._image.now)[0]}
         message["releases"] = self._image.words[im.RELEASES]
-        message["data"] = [_hex(view) for view in self._watch]
-        _tell(message)
+        message["data"] = [hexed(view) for view in self._watch]
+        tell(message)
 
     def finish(self):
         if self._crcs:
@@ -156,58 +121,26 @@ class _Observer:
             self.tell_watch()
 
 
-def open_session(directory, options):
-    """Loads a slot and tells hello; raises BundleError, ValueError."""
-    manifest, image, program = bundle.load(directory)
-    pins = machine_pins() if options.get("pins", True) else None
-    session = Session(manifest, image, program, pins)
-    for row in options.get("set") or ():
+def _put(rows, mailbox):
+    for row in rows:
         data = binascii.unhexlify(row[1])
         if len(row) > 2:
-            session.mailbox.post_bits(row[0], row[2], data[0])
+            mailbox.post_bits(row[0], row[2], data[0])
         else:
-            session.mailbox.post(row[0], data)
-        session.mailbox.apply()
-    _tell(
-        {
-            "is": "hello",
-            "platform": sys.platform,
-            "python": sys.version,
-            "mem_free": _mem_free(),
-            "name": manifest["name"],
-            "version": manifest.get("version"),
-            "board": manifest.get("board"),
-            "layout": manifest["layout"],
-            "pins": pins is not None,
-        }
-    )
-    return session
+            mailbox.post(row[0], data)
+        mailbox.apply()
 
 
 async def _run_real(session, options, observer):
-    from controller import servers
-
-    scheduler = session.scheduler
-    running = []
-    if options.get("servers", True):
-        rows = session.manifest.get("servers", {})
-        running, notes = await servers.start(
-            rows, session.image, session.mailbox, options.get("port")
-        )
-        for kind, port, _ in running:
-            _tell({"is": "server", "kind": kind, "port": port})
-        for text in notes:
-            _tell({"is": "note", "text": text})
-    watch = asyncio.create_task(observer.watch())
     try:
-        return await scheduler.run(options.get("scans"), options.get("until_ns"))
+        if options.get("servers", True):
+            await session.serve(options.get("port"))
+        await session.run(options.get("scans"), options.get("until_ns"), observer.watch())
     finally:
-        watch.cancel()
-        for _, _, server in running:
-            await server.close()
+        await session.close()
 
 
-def _tell_end(session, scans, interrupted):
+def _tell_end(session, interrupted):
     scheduler = session.scheduler
     image = session.image
     data = memoryview(image.data)
@@ -215,19 +148,19 @@ def _tell_end(session, scans, interrupted):
     head = im.HEADER_SIZE + im.RECORD_SIZE * image.tasks
     for start, end in ((0, head), (offset, offset + size)):
         for at in range(start, end, _PIECE):
-            _tell({"is": "image", "at": at, "hex": _hex(data[at : min(at + _PIECE, end)])})
+            tell({"is": "image", "at": at, "hex": hexed(data[at : min(at + _PIECE, end)])})
     error = scheduler.error
     collector = session.collector
-    _tell(
+    tell(
         {
             "is": "end",
-            "scans": scans,
+            "scans": image.words[im.RELEASES],
             "time_ns": scheduler.time_ns(),
             "tasks": [im.read_task(data, k) for k in range(image.tasks)],
             "fault": im.read_fault(data),
             "error": None if error is None else repr(error),
             "interrupted": interrupted,
-            "mem_free": _mem_free(),
+            "mem_free": mem_free(),
             "collections": collector.collections,
             "collections_forced": collector.forced,
             "collection_longest_us": collector.longest_us,
@@ -240,20 +173,24 @@ def main(options):
     try:
         if isinstance(options, str):
             options = json.loads(options)
-        session = open_session(options["directory"], options)
-        scheduler = session.scheduler
         virtual = options.get("clock") == "virtual"
+        session = Session(options["directory"], machine_pins() if options.get("pins", 1) else None)
+        scheduler = session.scheduler
+        _put(options.get("set") or (), session.mailbox)
         observer = _Observer(session, options, virtual)
         if observer.needed:
             scheduler.observe = observer
         if options.get("script"):
-            scheduler.stimulus = _Script(options["script"], session.mailbox)
-    except bundle.BundleError as error:
-        _tell({"is": "error", "text": str(error)})
+            scheduler.stimulus = _Script(options["script"], session)
+    except BundleError as error:
+        tell({"is": "error", "text": str(error)})
         return False
-    except (ValueError, KeyError, OSError, OverflowError) as error:
-        _tell({"is": "error", "text": "bad options or wiring: %r" % (error,)})
+    except Exception as error:
+        tell({"is": "error", "text": "the options or the wiring do not fit: %r" % (error,)})
         return False
+    hello = session.about()
+    hello["is"] = "hello"
+    tell(hello)
     interrupted = False
     try:
         if virtual:
@@ -266,9 +203,12 @@ def main(options):
         # MicroPython's asyncio does not unwind its tasks on Ctrl-C.
         scheduler.stop()
     observer.finish()
-    _tell_end(session, session.image.words[im.RELEASES], interrupted)
+    _tell_end(session, interrupted)
     return True
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        print("usage: controller.console OPTIONS, a JSON object; see the opening of this module")
+        sys.exit(2)
     sys.exit(0 if main(sys.argv[1]) else 1)

@@ -11,7 +11,8 @@ task for want of memory that was only not swept.
 import gc
 
 _MARGIN_US = 500
-_CHECKS_MAX = 1024
+_CHECKS_MAX = 1024  # passes between two looks at the free memory
+_PATIENCE = 64  # passes to wait for slack that is long enough to look
 
 
 class Collector:
@@ -21,7 +22,7 @@ class Collector:
         self._clock = clock
         self._works = hasattr(gc, "mem_free")  # CPython counts references: nothing to do there
         self._passes = 1  # until memory is looked at again
-        self._period = 1
+        self._period = 1  # from the last collection to then
         self._free = 0  # after the last collection
         self.collections = 0
         self.forced = 0
@@ -43,7 +44,7 @@ class Collector:
             return
         # Looking costs a walk over the heap, a part of a collection: it needs slack as well.
         enough = slack_us >= self.last_us + (self.last_us >> 1) + _MARGIN_US
-        if not enough and self._passes > -64:
+        if not enough and self._passes > -_PATIENCE:
             return
         free = gc.mem_free()
         if free > self._free >> 1:
@@ -57,6 +58,9 @@ class Collector:
         elif free < self._free >> 2:
             self.forced += 1
             self._collect()
+        else:
+            self._period -= self._passes - _PATIENCE
+            self._passes = _PATIENCE
 
     def _collect(self):
         clock = self._clock

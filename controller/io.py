@@ -100,7 +100,9 @@ class DigitalInput:
                 if not self._differs:
                     self._differs = True
                     self._since_us = now_us
-                if (now_us - self._since_us) & _PERIOD_MASK < self._filter_us:
+                stable_us = (now_us - self._since_us) & _PERIOD_MASK
+                # The upper half is a time before: a late task has an earlier release than another.
+                if stable_us < self._filter_us or stable_us > _PERIOD_MASK >> 1:
                     value = self._value
             if value != self._value:
                 self._value = value
@@ -252,7 +254,7 @@ class Exchange:
 
     `inputs[k]` and `outputs[k]` are the channels of task k, `shared` are output channels that all
     tasks write. Making it drives every output to its safe state. Raises ValueError for a row that
-    does not fit the image; an error of the board about a pin is raised as ValueError too.
+    does not fit the image and for a pin that the board refuses.
     """
 
     def __init__(self, rows, data, tasks, areas, pins):
@@ -264,12 +266,11 @@ class Exchange:
         if pins is not None:
             # Outputs first: they are safe before anything else can fail.
             for row in rows.get("outputs") or ():
-                kind = DigitalOutput if "pin" in row else AnalogueOutput
-                outputs.append(_made(kind, row, data, pins))
+                outputs.append(_made(DigitalOutput, AnalogueOutput, row, data, pins))
             for row in rows.get("inputs") or ():
-                kind = DigitalInput if "pin" in row else AnalogueInput
-                inputs.append(_made(kind, row, data, pins))
+                inputs.append(_made(DigitalInput, AnalogueInput, row, data, pins))
         self._outputs = outputs
+        self.error = None  # of a pin that could not be made safe
         self.inputs, _ = _claim(inputs, tasks, "inputs", areas)
         self.outputs, self.shared = _claim(outputs, tasks, "outputs", areas)
 
@@ -284,8 +285,7 @@ class Exchange:
 
     def fault(self, index):
         """Makes the outputs of task `index` safe, pins and image, and the shared ones for good."""
-        for channel in self.outputs[index]:
-            channel.make_safe(self._data)
+        self._drive_safe(self.outputs[index], self._data)
         shared = self.shared
         if shared:
             self.outputs = [tuple(c for c in some if c not in shared) for some in self.outputs]
@@ -293,13 +293,24 @@ class Exchange:
 
     def make_safe(self):
         """Drives all pins to their safe states; the image keeps what the program wrote."""
-        for channel in self._outputs:
-            channel.make_safe()
+        self._drive_safe(self._outputs, None)
+
+    def _drive_safe(self, channels, data):
+        for channel in channels:
+            try:
+                channel.make_safe(data)
+            except Exception as error:
+                # The other outputs matter more than the reason.
+                self.error = error
 
 
-def _made(kind, row, data, pins):
+def _made(digital, analogue, row, data, pins):
+    if not isinstance(row, dict) or not isinstance(row.get("address"), str):
+        raise ValueError("a channel of the manifest has no address")
     try:
-        return kind(row, data, pins)
-    except (TypeError, KeyError, AttributeError) as error:
-        # TypeError is what MicroPython raises for a pin that lacks the function asked for.
-        raise ValueError("channel %s: %r" % (row.get("address"), error))
+        return (digital if "pin" in row else analogue)(row, data, pins)
+    except Exception as error:
+        # Ports raise ValueError, TypeError or OSError for a pin that lacks what is asked for.
+        if isinstance(error, ValueError) and str(error).startswith("channel "):
+            raise
+        raise ValueError("channel %s: %r" % (row["address"], error))

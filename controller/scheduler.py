@@ -352,8 +352,11 @@ class Scheduler:
 
     def stop(self):
         """Drives all outputs to their safe state; the image keeps the last values."""
-        if self.image.words[im.STATE] == im.RUNNING:
-            self.image.words[im.STATE] = im.STOPPED
+        words = self.image.words
+        if words[im.STATE] == im.RUNNING:
+            words[im.STATE] = im.STOPPED
+        if words[im.SEQUENCE] & 1:  # Ctrl-C in the middle of a scan
+            words[im.SEQUENCE] = (words[im.SEQUENCE] + 1) & _SEQUENCE
         if self.exchange is not None:
             self.exchange.make_safe()
 
@@ -397,8 +400,10 @@ class Scheduler:
     def _look(self):
         """Releases the tasks whose SINGLE has risen."""
         data = self.image.data
-        for channel in self._triggers:
-            channel.latch(data, self._position_us)
+        if self._triggers:
+            now_us = self.clock.ticks_us() if self._real else self._position_us
+            for channel in self._triggers:
+                channel.latch(data, now_us)
         for task in self._events:
             level = data[task.single_byte] & task.single_mask != 0
             if level and not task.level:

@@ -9,8 +9,8 @@ async def start(rows, image, mailbox, port=None):
 
     `running` is a list of (kind, port, server), `notes` says for people what was not started and
     why: a controller without its network still has to control. A row has "map" (rows as in
-    bus/modbus/map.py) and may have "port", "host", "unit" and the limits of serve(). `port` overrides what the rows say
-    (0: the system chooses).
+    bus/modbus/map.py) and may have "port", "host", "unit" and the limits of serve(). `port`
+    overrides what the rows say (0: the system chooses).
     """
     running = []
     notes = []

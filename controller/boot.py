@@ -1,0 +1,180 @@
+"""Starts the active slot after a reset: what a board's main.py calls.
+
+    import controller.boot
+    controller.boot.start()
+
+A slot that was just activated is on trial: when it is not valid, faults in its first passes, or
+does not get through them because the board was reset, the other slot is made active and started,
+and the console says so. When no slot is left the outputs are safe, the console says why, and
+start() returns: a REPL is what is needed then, not a loop of resets.
+
+Messages on the console, besides those of servers (controller.session):
+
+    running    slot, releases, and who it is: the slot got through its first passes
+    fallback   slot, text: this slot was given up, the other one is tried
+    fault      code, source, line, task, scan, time_ns, text: the first fault while it runs
+    stopped    text: nothing runs any more
+"""
+
+import asyncio
+
+from controller import bundle, faults
+from controller import image as im
+from controller.clock import Clock
+from controller.io import machine_pins
+from controller.session import Session, tell
+
+_TRIAL_PASSES = 10
+_TRIAL_MS = 2000  # enough when the tasks are too slow for that many passes
+_LOOK_MS = 100
+
+_running = None  # the session that runs or ran last
+_slot = None
+_note = ""  # why nothing runs, or why it is this slot
+
+
+def status():
+    """What runs, as a dict: for a tool that has stopped the program, and for people."""
+    if _running is None:
+        return {"slot": _slot, "state": "stopped", "note": _note}
+    image = _running.image
+    found = _running.about()
+    found["slot"] = _slot
+    found["note"] = _note
+    found["state"] = ("stopped", "running", "faulted")[image.words[im.STATE]]
+    found["releases"] = image.words[im.RELEASES]
+    found["fault"] = im.read_fault(image.data)
+    found["tasks"] = [im.read_task(image.data, k) for k in range(image.tasks)]
+    return found
+
+
+def _describe(session):
+    """The first fault as a message, None without one."""
+    fault = im.read_fault(session.image.data)
+    if fault is None:
+        return None
+    sources = session.manifest.get("sources") or ()
+    fault["file"] = sources[fault["source"]] if fault["source"] < len(sources) else None
+    fault["task"] = session.manifest["tasks"][fault["task"]]["name"]
+    fault["text"] = faults.message(fault["code"])
+    if session.scheduler.error is not None:
+        fault["text"] += ": %r" % (session.scheduler.error,)
+    return fault
+
+
+async def _try_out(session, run):
+    """Waits for the first passes; False if a task faulted in them or they came to nothing."""
+    clock = Clock()
+    words = session.image.words
+    waited_ms = 0
+    while words[im.RELEASES] < _TRIAL_PASSES and waited_ms < _TRIAL_MS:
+        if run.done() or words[im.STATE] == im.FAULTED:
+            break
+        await clock.idle(_LOOK_MS)
+        waited_ms += _LOOK_MS
+    return not run.done() and words[im.STATE] != im.FAULTED
+
+
+async def _watch(session, run):
+    """Tells of the first fault; returns when the scheduler has ended."""
+    clock = Clock()
+    words = session.image.words
+    told = False
+    while not run.done():
+        await clock.idle(_LOOK_MS)
+        if words[im.STATE] == im.FAULTED and not told:
+            told = True
+            message = _describe(session)
+            message["is"] = "fault"
+            tell(message)
+
+
+async def _serve(session, root, trial):
+    """Runs the session; returns True if it must be given up."""
+    await session.serve()
+    run = asyncio.create_task(session.run())
+    try:
+        good = await _try_out(session, run)
+        if trial:
+            if not good:
+                return True
+            bundle.confirm(root)
+        if good:
+            message = session.about()
+            message["is"] = "running"
+            message["slot"] = _slot
+            message["releases"] = session.image.words[im.RELEASES]
+            tell(message)
+        await _watch(session, run)
+        await run  # raises what ended it
+        tell({"is": "stopped", "text": "every task has faulted; the servers go on"})
+        clock = Clock()
+        while True:
+            await clock.idle(1000)
+    finally:
+        run.cancel()
+        await session.close()
+
+
+def _run(root, trial):
+    """Runs the active slot until it is interrupted: ""; or why it ended by itself."""
+    session = _running
+    if hasattr(asyncio, "sleep_ms"):  # MicroPython keeps the tasks of the run before
+        asyncio.new_event_loop()
+    try:
+        asyncio.run(_serve(session, root, trial))
+    except KeyboardInterrupt:
+        return ""
+    except Exception as error:
+        return "the runtime ended with %r" % (error,)
+    finally:
+        # MicroPython's asyncio does not unwind its tasks on Ctrl-C.
+        session.scheduler.stop()
+    fault = _describe(session)
+    if fault is None:
+        return "the runtime ended in its first passes"
+    place = "%s line %d, " % (fault["file"], fault["line"]) if fault["line"] else ""
+    return "it faults in its first passes: %s, %stask %s" % (fault["text"], place, fault["task"])
+
+
+def _attempt(root):
+    """Starts the active slot; (why it ended or "", whether the other slot is to be tried)."""
+    global _running
+    trial = bundle.trial(root)
+    if trial == "started":
+        return "it was reset before it got through its first passes", True
+    if trial:
+        bundle.begin_trial(root)
+    _running = None
+    try:
+        _running = Session(root + "/" + _slot, machine_pins())
+    except bundle.BundleError as error:
+        return str(error), True
+    except Exception as error:
+        return "it does not start: %r" % (error,), True
+    return _run(root, trial is not None), trial is not None
+
+
+def start(root="/takt"):
+    """Runs the active slot of `root` until Ctrl-C; see the opening of this module."""
+    global _slot, _note
+    _note = ""
+    _slot = bundle.active(root)
+    if _slot is None:
+        _note = "no program is active in %s; `takt deploy` puts one there" % root
+        tell({"is": "stopped", "text": _note})
+        return
+    text, give_up = _attempt(root)
+    if text and give_up:
+        other = bundle.other(_slot)
+        try:
+            bundle.activate(root, other, False)
+        except bundle.BundleError as error:
+            text += "; slot %s is no help: %s" % (other, error)
+        else:
+            tell({"is": "fallback", "slot": _slot, "text": text})
+            _note = "slot %s was given up: %s" % (_slot, text)
+            _slot = other
+            text, _ = _attempt(root)
+    _note = "slot %s: %s" % (_slot, text) if text else "interrupted"
+    tell({"is": "stopped", "text": _note})
