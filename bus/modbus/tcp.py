@@ -9,7 +9,7 @@ Choices the guide leaves open:
 - Unit identifier: the core answers those it was given, by default all 256, and echoes it. A
   request for another one is answered with exception 11 "gateway target device failed to respond",
   so that the client knows at once instead of waiting for its timeout. Unit 0 is not a broadcast
-  here (MG 4.4.2.1: it is accepted for a directly addressed server).
+  here (MG 4.4.1.2: it is accepted for a directly addressed server).
 - A wrong protocol identifier or length means that the boundaries of frames are lost: the
   connection is dropped (TCP gives no other way to find them again).
 - Requests of one connection are answered one after the other, in order. A client may send several
