@@ -1,0 +1,85 @@
+"""The parser: tokens become a syntax tree, and mistakes become diagnostics, whatever the text.
+
+Hand-written recursive descent over IEC 61131-3:2013, Annex A. This module holds the top of a
+source; the modules of `syntax` hold the rest, and `syntax.cursor`
+says how errors are told once and where parsing goes on after them.
+"""
+
+from __future__ import annotations
+
+from host_tools.compiler.diagnostics import Reporter
+from host_tools.compiler.lexer import END_KEYWORDS, VAR_KEYWORDS, lex
+from host_tools.compiler.source import Source, Span
+from host_tools.compiler.syntax.cursor import UNIT_KEYWORDS, Cursor
+from host_tools.compiler.syntax.declarations import (
+    configuration,
+    global_vars,
+    pou,
+    type_block,
+    unsupported_part,
+    unsupported_using,
+)
+from host_tools.compiler.syntax.statements import PARTS, stray
+from host_tools.compiler.tree import Declaration, Unit
+
+_TOP = UNIT_KEYWORDS | {"VAR_GLOBAL"}
+
+
+def parse(source: Source, reporter: Reporter) -> Unit:
+    """The syntax tree of `source`. Never raises: what is wrong with the text is reported, and
+    the tree holds what could be understood."""
+    told_before = len(reporter.diagnostics)
+    tokens = lex(source, reporter)
+    lexical = [d.span.start for d in reporter.diagnostics[told_before:]]
+    c = Cursor(source, tokens, reporter, lexical)
+    found: list[Declaration] = []
+    told: set[str] = set()
+    while c.tok.kind != "eof":
+        c.anchor = c.tok.start
+        c.broken = False
+        declaration = _declaration(c, found, told)
+        if declaration is not None:
+            found.append(declaration)
+    span = Span(source, 0, len(source.text))
+    return Unit(span, tuple(found), tuple(c.directs))
+
+
+def _declaration(c: Cursor, found: list[Declaration], told: set[str]) -> Declaration | None:
+    """Parse or step over one thing at the top of a source."""
+    kind = c.tok.kind
+    if kind == "TYPE":
+        found.extend(type_block(c))
+    elif kind == "CONFIGURATION":
+        return configuration(c)
+    elif kind == "VAR_GLOBAL":
+        return global_vars(c)
+    elif kind in UNIT_KEYWORDS:
+        return pou(c)
+    elif kind == ";":
+        c.advance()
+    elif c.at_word(*PARTS):
+        unsupported_part(c, told)
+    elif c.at_word("USING"):
+        unsupported_using(c)
+    elif kind in END_KEYWORDS or kind in ("ELSE", "ELSIF", "UNTIL"):
+        if not c.forgive():
+            stray(c)
+    elif kind == "name" and c.peek().kind == "name" and c.respell(_TOP):
+        pass
+    else:
+        _skip(c)
+    return None
+
+
+def _skip(c: Cursor) -> None:
+    """Report what is no declaration, and step to before the next one."""
+    kind = c.tok.kind
+    if kind in VAR_KEYWORDS:
+        message = f"{kind} outside of a FUNCTION, FUNCTION_BLOCK or PROGRAM"
+        advice = "put it into a PROGRAM; variables for the whole project stand in VAR_GLOBAL"
+    else:
+        message = f"expected a declaration, found {c.found()}"
+        advice = "statements stand inside a FUNCTION, FUNCTION_BLOCK or PROGRAM"
+    c.error("E0117", message, help=advice)
+    while c.tok.kind not in _TOP and c.tok.kind != "eof" and not c.at_word(*PARTS):
+        c.advance()

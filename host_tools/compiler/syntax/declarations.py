@@ -1,0 +1,378 @@
+"""Declarations: data types, program organisation units, configurations.
+
+IEC 61131-3:2013, 6.4.4 (TYPE), 6.6 (POUs), 6.8 (CONFIGURATION, RESOURCE, TASK).
+"""
+
+from __future__ import annotations
+
+from host_tools.compiler.lexer import END_KEYWORDS, VAR_KEYWORDS
+from host_tools.compiler.syntax.cursor import FIRM, UNIT_KEYWORDS, Cursor
+from host_tools.compiler.syntax.expressions import (
+    arguments,
+    bare_array,
+    equals_for_assignment,
+    initial_value,
+)
+from host_tools.compiler.syntax.statements import PARTS, at_part, statements, stray
+from host_tools.compiler.syntax.type_specs import type_name, type_spec, var_block
+from host_tools.compiler.tree import (
+    Argument,
+    Configuration,
+    Expr,
+    GlobalVars,
+    Identifier,
+    Pou,
+    ProgramDecl,
+    Resource,
+    Statement,
+    StructSpec,
+    TaskDecl,
+    TypeDecl,
+    TypeSpec,
+    VarBlock,
+)
+
+_MODIFIERS = ("ABSTRACT", "FINAL", "PUBLIC", "PRIVATE", "PROTECTED", "INTERNAL", "OVERRIDE")
+# ENDs that end a POU, even if they are not the right one.
+_POU_ENDS = frozenset({"END_FUNCTION", "END_FUNCTION_BLOCK", "END_PROGRAM", "END_CONFIGURATION"})
+
+
+# --- TYPE ------------------------------------------------------------------------------------
+
+
+def type_block(c: Cursor) -> list[TypeDecl]:
+    """TYPE ... END_TYPE. Pragmas before TYPE belong to every type of the block."""
+    pragmas = c.pragmas.get(c.index, ())
+    opening = c.advance()
+    c.open.append("END_TYPE")
+    found: list[TypeDecl] = []
+    while True:
+        c.anchor = c.tok.start
+        kind = c.tok.kind
+        if kind == ";":
+            c.advance()
+        elif (kind in FIRM and c.peek().kind != ":") or c.respell_end():
+            break
+        else:
+            index = c.index
+            decl = _type_decl(c, pragmas)
+            if decl is not None:
+                found.append(decl)
+            if c.index == index:
+                c.advance()
+    c.open.pop()
+    c.close(opening, "END_TYPE")
+    c.accept(";")
+    return found
+
+
+def _type_decl(c: Cursor, pragmas: tuple[str, ...]) -> TypeDecl | None:
+    start = c.tok.start
+    pragmas += c.pragmas.get(c.index, ())
+    name = c.name("the name of a type")
+    if name is None:
+        c.semicolon("the type")
+        return None
+    _heritage(c, ("EXTENDS",))
+    c.symbol(":", "after the name of the type")
+    spec = type_spec(c)
+    init: Expr | None = None
+    if c.tok.kind == "=" and not c.broken:
+        equals_for_assignment(c)
+        c.tok.kind = ":="
+    if c.accept(":="):
+        init = bare_array(c, initial_value(c))
+    decl = TypeDecl(c.span(start), name, spec, init, pragmas)
+    if isinstance(spec, StructSpec) and init is None and not c.broken:
+        c.accept(";")
+    else:
+        c.semicolon("the type")
+    return decl
+
+
+# --- POUs ------------------------------------------------------------------------------------
+
+
+def pou(c: Cursor) -> Pou | None:
+    """A FUNCTION, FUNCTION_BLOCK or PROGRAM; None where it has no name."""
+    pragmas = c.pragmas.get(c.index, ())
+    opening = c.advance()
+    kind = opening.kind
+    end = f"END_{kind}"
+    told: set[str] = set()
+    _modifiers(c)
+    name = c.name(f"the name of a {kind}")
+    result: TypeSpec | None = None
+    if c.tok.kind == ":":
+        if kind != "FUNCTION":
+            c.error("E0100", f"a {kind} has no type", help="only a FUNCTION returns a value")
+        c.advance()
+        result = type_spec(c)
+    _heritage(c, ("EXTENDS", "IMPLEMENTS"))
+    if c.broken:
+        c.skip_line()
+    c.accept(";")
+    c.broken = False
+    c.open.append(end)
+    blocks: list[VarBlock] = []
+    body: list[Statement] = []
+    while True:
+        c.anchor = c.tok.start
+        index = c.index
+        found = c.tok.kind
+        if found in VAR_KEYWORDS:
+            if found == "VAR_GLOBAL" and body:
+                break
+            block = _block_of_pou(c, kind, bool(body))
+            if block is not None:
+                blocks.append(block)
+        elif found in UNIT_KEYWORDS or found in _POU_ENDS or found == "eof":
+            break
+        elif found == "name" and at_part(c):
+            unsupported_part(c, told)
+        elif c.at_word("USING") and c.peek().kind == "name":
+            unsupported_using(c)
+        else:
+            body += statements(c)
+            if c.index == index:
+                stray(c) if found in END_KEYWORDS else c.advance()
+    c.open.pop()
+    c.close(opening, end)
+    span = c.span(opening.start)
+    c.accept(";")
+    if name is None:
+        return None
+    if kind != "FUNCTION":
+        result = None
+    return Pou(span, kind, name, result, tuple(blocks), tuple(body), pragmas)
+
+
+def _block_of_pou(c: Cursor, kind: str, late: bool) -> VarBlock | None:
+    found = c.tok.kind
+    if found in ("VAR_GLOBAL", "VAR_CONFIG", "VAR_ACCESS"):
+        c.error(
+            "E0119",
+            f"{found} cannot stand inside a {kind}",
+            help=f"move it before the {kind}"
+            if found == "VAR_GLOBAL"
+            else "move it into the CONFIGURATION",
+        )
+    elif late:
+        c.error(
+            "E0119",
+            f"{found} after the statements of the {kind}",
+            help="move the declarations before the first statement",
+        )
+    c.broken = False
+    block = var_block(c)
+    return None if found in ("VAR_GLOBAL", "VAR_CONFIG", "VAR_ACCESS") else block
+
+
+def _modifiers(c: Cursor) -> None:
+    while c.at_word(*_MODIFIERS) and c.peek().kind == "name":
+        c.error("E0107", f"{c.tok.text.upper()} is not supported yet")
+        c.advance()
+        c.broken = False
+
+
+def _heritage(c: Cursor, words: tuple[str, ...]) -> None:
+    while c.at_word(*words):
+        c.error("E0107", f"{c.tok.text.upper()} is not supported yet")
+        c.advance()
+        while c.tok.kind == "name" and not c.at_word(*words):
+            type_name(c)
+            if not c.accept(","):
+                break
+        c.broken = False
+
+
+# --- what later versions bring ---------------------------------------------------------------
+
+
+def unsupported_part(c: Cursor, told: set[str]) -> None:
+    """Report the METHOD, STEP or the like at hand, each kind once for a POU, and step over it."""
+    word = c.tok.text.upper()
+    if word not in told:
+        told.add(word)
+        c.error("E0107", f"{word} is not supported yet")
+    end = PARTS[word]
+    depth = 0
+    while c.tok.kind != "eof":
+        if c.tok.kind == "name" and c.tok.text.upper() == word and c.peek().kind == "name":
+            depth += word == "NAMESPACE" or depth == 0
+        elif c.tok.kind in c.open:
+            break
+        if c.advance().kind == end:
+            depth -= 1
+            if depth <= 0:
+                break
+    c.accept(";")
+    c.broken = False
+
+
+def unsupported_using(c: Cursor) -> None:
+    c.error("E0107", "USING is not supported yet")
+    c.advance()
+    c.skip()
+    c.broken = False
+
+
+# --- CONFIGURATION ---------------------------------------------------------------------------
+
+
+def global_vars(c: Cursor) -> GlobalVars:
+    """VAR_GLOBAL at the top of a source."""
+    block = var_block(c)
+    return GlobalVars(block.span, block)
+
+
+def configuration(c: Cursor) -> Configuration | None:
+    """CONFIGURATION ... END_CONFIGURATION; tasks and programs outside of a RESOURCE are put into
+    one without a name."""
+    opening = c.advance()
+    name = c.name("the name of a CONFIGURATION")
+    if c.broken:
+        c.skip_line()
+        c.broken = False
+    c.open.append("END_CONFIGURATION")
+    globals_: list[VarBlock] = []
+    resources: list[Resource] = []
+    tasks: list[TaskDecl] = []
+    programs: list[ProgramDecl] = []
+    while _member(c, globals_, tasks, programs):
+        if c.at_word("RESOURCE"):
+            resources.append(_resource(c))
+    c.open.pop()
+    c.close(opening, "END_CONFIGURATION")
+    span = c.span(opening.start)
+    c.accept(";")
+    if tasks or programs:
+        resources.append(Resource(span, None, None, (), tuple(tasks), tuple(programs)))
+    if name is None:
+        return None
+    return Configuration(span, name, tuple(globals_), tuple(resources))
+
+
+def _resource(c: Cursor) -> Resource:
+    opening = c.advance()
+    name = c.name("the name of a RESOURCE")
+    target: Identifier | None = None
+    if c.at_word("ON"):
+        c.advance()
+        target = c.name("the name of a processor after ON")
+    if c.broken:
+        c.skip_line()
+        c.broken = False
+    c.open.append("END_RESOURCE")
+    globals_: list[VarBlock] = []
+    tasks: list[TaskDecl] = []
+    programs: list[ProgramDecl] = []
+    while _member(c, globals_, tasks, programs):
+        if c.at_word("RESOURCE"):
+            break
+    c.open.pop()
+    opening.kind = "RESOURCE"
+    c.close(opening, "END_RESOURCE")
+    span = c.span(opening.start)
+    c.accept(";")
+    return Resource(span, name, target, tuple(globals_), tuple(tasks), tuple(programs))
+
+
+def _member(
+    c: Cursor, globals_: list[VarBlock], tasks: list[TaskDecl], programs: list[ProgramDecl]
+) -> bool:
+    """Parse one member of a CONFIGURATION or RESOURCE; False where none begins. A RESOURCE is
+    left to the caller."""
+    c.anchor = c.tok.start
+    kind = c.tok.kind
+    if kind == ";":
+        c.advance()
+    elif kind == "VAR_ACCESS":
+        _unsupported_access(c)
+    elif kind in VAR_KEYWORDS:
+        if kind not in ("VAR_GLOBAL", "VAR_CONFIG"):
+            c.error(
+                "E0119",
+                f"{c.tok.text.upper()} cannot stand in a CONFIGURATION",
+                help="variables of a configuration are declared in VAR_GLOBAL",
+            )
+            c.broken = False
+            var_block(c)
+        else:
+            globals_.append(var_block(c))
+    elif c.at_word("TASK"):
+        task = _task(c)
+        if task is not None:
+            tasks.append(task)
+    elif kind == "PROGRAM" and _at_program_decl(c):
+        program = _program(c)
+        if program is not None:
+            programs.append(program)
+    elif c.at_word("RESOURCE"):
+        return True
+    elif kind in FIRM:
+        return False
+    elif not c.respell_end() and not c.respell(("PROGRAM", "VAR_GLOBAL", "VAR_CONFIG")):
+        c.error(
+            "E0100",
+            f"expected RESOURCE, TASK, PROGRAM or VAR_GLOBAL, found {c.found()}",
+            help="a CONFIGURATION declares tasks and the programs that run in them",
+        )
+        c.advance()
+        c.skip()
+        c.broken = False
+    return True
+
+
+def _unsupported_access(c: Cursor) -> None:
+    c.error("E0107", "VAR_ACCESS is not supported yet")
+    c.advance()
+    while c.tok.kind not in FIRM:
+        c.advance()
+    c.accept("END_VAR")
+    c.accept(";")
+    c.broken = False
+
+
+def _task(c: Cursor) -> TaskDecl | None:
+    start = c.advance().start
+    name = c.name("the name of a TASK")
+    parameters: tuple[Argument, ...] = ()
+    opening = c.tok
+    if c.symbol("(", "after the name of the task"):
+        parameters = arguments(c, opening)
+    span = c.span(start)
+    c.semicolon("the task")
+    return TaskDecl(span, name, parameters) if name is not None else None
+
+
+def _at_program_decl(c: Cursor) -> bool:
+    """`PROGRAM main WITH` or `PROGRAM main :`, and not the beginning of a POU."""
+    at = c.index + 1
+    if c.tokens[at].text.upper() in ("RETAIN", "NON_RETAIN"):
+        at += 1
+    follows = c.tokens[min(at + 1, len(c.tokens) - 1)]
+    return follows.kind == ":" or follows.text.upper() == "WITH"
+
+
+def _program(c: Cursor) -> ProgramDecl | None:
+    start = c.advance().start
+    retain = False
+    if c.at_word("RETAIN", "NON_RETAIN") and c.peek().kind == "name":
+        retain = c.advance().text.upper() == "RETAIN"
+    name = c.name("the name of a program")
+    task: Identifier | None = None
+    if c.at_word("WITH"):
+        c.advance()
+        task = c.name("the name of a task after WITH")
+    c.symbol(":", "before the type of the program")
+    spec = type_name(c)
+    parameters: tuple[Argument, ...] = ()
+    opening = c.accept("(")
+    if opening is not None:
+        parameters = arguments(c, opening)
+    span = c.span(start)
+    c.semicolon("the program")
+    if name is None:
+        return None
+    return ProgramDecl(span, name, task, spec, parameters, retain)

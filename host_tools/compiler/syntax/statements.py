@@ -1,0 +1,615 @@
+"""Statements: assignments, calls, selections and iterations (IEC 61131-3:2013, 7.3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from host_tools.compiler.lexer import END_KEYWORDS, STATEMENT_KEYWORDS, VAR_KEYWORDS, Token
+from host_tools.compiler.source import Span
+from host_tools.compiler.syntax.cursor import FIRM, UNIT_KEYWORDS, Cursor, near_keyword
+from host_tools.compiler.syntax.expressions import (
+    OPERATORS,
+    condition,
+    equals_for_assignment,
+    expression,
+    operand,
+)
+from host_tools.compiler.tree import (
+    Assign,
+    Branch,
+    Call,
+    CallStatement,
+    Case,
+    CaseBranch,
+    CaseLabel,
+    Continue,
+    Deref,
+    Direct,
+    Exit,
+    Expr,
+    For,
+    Identifier,
+    If,
+    Index,
+    Member,
+    Missing,
+    Name,
+    RepeatUntil,
+    Return,
+    Statement,
+    While,
+)
+
+# Words that begin a part of a POU (or of a source) when a name follows, and the END of that part.
+PARTS = {
+    "METHOD": "END_METHOD",
+    "PROPERTY": "END_PROPERTY",
+    "ACTION": "END_ACTION",
+    "ACTIONS": "END_ACTIONS",
+    "STEP": "END_STEP",
+    "INITIAL_STEP": "END_STEP",
+    "TRANSITION": "END_TRANSITION",
+    "INTERFACE": "END_INTERFACE",
+    "CLASS": "END_CLASS",
+    "NAMESPACE": "END_NAMESPACE",
+    "TEST": "END_TEST",
+}
+
+_BLOCK_ENDS = END_KEYWORDS | UNIT_KEYWORDS | VAR_KEYWORDS | {"ELSE", "ELSIF", "UNTIL", "eof"}
+_STATEMENT_ENDS = frozenset({"END_IF", "END_CASE", "END_FOR", "END_WHILE", "END_REPEAT"})
+# ENDs that can only be left over when they stand between the statements of a POU.
+_STRAY_IN_POU = _STATEMENT_ENDS | {"END_VAR", "END_STRUCT", "END_UNION"}
+_BELONGS_TO = {
+    "ELSE": ("END_IF", "END_CASE"),
+    "ELSIF": ("END_IF",),
+    "UNTIL": ("END_REPEAT",),
+}
+_OPENERS = frozenset({"IF", "CASE", "FOR", "WHILE", "REPEAT"})
+_MISSPELT = STATEMENT_KEYWORDS | VAR_KEYWORDS | END_KEYWORDS | {"ELSE", "ELSIF", "UNTIL"}
+
+
+def at_part(c: Cursor) -> bool:
+    """Does a METHOD, STEP, TEST or the like begin here, and not a statement?"""
+    follows = c.tokens[c.index + 1].kind
+    return (
+        follows in ("name", "literal")
+        and c.tok.text.upper() in PARTS
+        and (follows == "name" or c.tok.text.upper() == "TEST")
+    )
+
+
+def statements(c: Cursor, in_case: bool = False) -> tuple[Statement, ...]:
+    """Statements up to the end of the block they stand in; in a CASE also up to a label."""
+    found: list[Statement] = []
+    while True:
+        token = c.tok
+        kind = token.kind
+        c.anchor = token.start
+        if kind in _BLOCK_ENDS:
+            if not _stray(c):
+                return tuple(found)
+            continue
+        if (in_case and _at_label(c)) or (kind == "name" and at_part(c)):
+            return tuple(found)
+        index = c.index
+        statement = _PARSERS.get(kind, _unexpected)(c)
+        if statement is not None:
+            found.append(statement)
+        elif c.index == index and c.tok.kind == kind:
+            c.advance()
+
+
+def _stray(c: Cursor) -> bool:
+    """Step over an ELSE or END that no block around waits for."""
+    kind = c.tok.kind
+    if kind in _BELONGS_TO:
+        if any(end in c.open for end in _BELONGS_TO[kind]):
+            return False
+    elif kind not in _STRAY_IN_POU or kind in c.open:
+        return False
+    elif c.forgive():
+        return True
+    elif c.open and c.open[-1] in _STATEMENT_ENDS:
+        return False  # the block at hand takes it for its own END
+    stray(c)
+    return True
+
+
+def stray(c: Cursor) -> None:
+    """Report the ELSE or END at hand, which belongs to nothing, and step over it."""
+    text = c.tok.text.upper()
+    begins = text.removeprefix("END_") if text.startswith("END_") else _BELONGS_TO[text][0][4:]
+    if text == "UNTIL":
+        begins = "REPEAT"
+    c.error("E0114", f"{text} without {begins}", help=f"remove it, or add the missing {begins}")
+    c.advance()
+    c.accept(";")
+    c.broken = False
+
+
+# --- selections and iterations ---------------------------------------------------------------
+
+
+def _too_deep(c: Cursor) -> bool:
+    """Count one level up; beyond the limit, report and step over the block at hand."""
+    c.depth += 1
+    if not c.nested_too_deeply("statements"):
+        return False
+    c.skip_block(_OPENERS, _STATEMENT_ENDS)
+    c.accept(";")
+    c.broken = False
+    c.depth -= 1
+    return True
+
+
+def _end(c: Cursor, opening: Token, end: str) -> Span:
+    c.open.pop()
+    c.close(opening, end)
+    span = c.span(opening.start)
+    c.accept(";")
+    c.depth -= 1
+    return span
+
+
+def _keyword(c: Cursor, keyword: str, after: str) -> bool:
+    """THEN, DO or OF. Where it is missing, it is found or imagined. False where braces stand in
+    its place: they are taken for the whole block."""
+    if c.tok.kind == keyword:
+        c.advance()
+        c.broken = False
+        return True
+    if c.index in c.pragmas:
+        _braces(c, keyword)
+        return False
+    if c.tok.kind in ("THEN", "DO", "OF", ":"):
+        c.error(
+            "E0102",
+            f"expected {keyword} after {after}, found {c.found()}",
+            help=f"write '{keyword}'",
+        )
+        c.advance()
+    elif c.tok.kind == "name" and near_keyword(c.tok.text, frozenset({keyword})):
+        c.respell((keyword,))
+        c.advance()
+    else:
+        c.error(
+            "E0102",
+            f"expected {keyword} after {after}, found {c.found()}",
+            c.before() if c.on_new_line() or c.tok.kind in FIRM else c.here(),
+            label=f"add '{keyword}' here" if c.on_new_line() else "",
+            help=f"add '{keyword}' after {after}",
+        )
+        _find(c, keyword)
+    c.broken = False
+    return True
+
+
+def _find(c: Cursor, keyword: str) -> None:
+    """Step over what stands between here and `keyword`, or over the rest of the line."""
+    at = c.index
+    while c.tokens[at].kind not in FIRM and c.tokens[at].kind != ";":
+        if c.tokens[at].kind == keyword:
+            c.back_to(at + 1, len(c.directs))
+            return
+        at += 1
+    c.skip_line()
+
+
+def _braces(c: Cursor, keyword: str) -> None:
+    brace = c.source.text.find("{", c.end)
+    c.error(
+        "E0110",
+        "braces do not make a block; they enclose pragmas",
+        Span(c.source, brace, brace + 1),
+        help=f"write {keyword} ... END_{c.open[-1][4:]}",
+    )
+    while c.tok.kind in ("ELSE", "ELSIF") and c.open[-1] == "END_IF":
+        while not (c.tok.kind in FIRM and c.tok.kind != "ELSE" and c.tok.kind != "ELSIF"):
+            c.advance()
+            if c.index in c.pragmas:
+                break
+    c.accept(";")
+    c.broken = False
+
+
+def _left(c: Cursor, opening: Token) -> Span:
+    """Leave a block whose body stood in braces."""
+    c.open.pop()
+    c.depth -= 1
+    return c.span(opening.start)
+
+
+def _if(c: Cursor) -> Statement | None:
+    if _too_deep(c):
+        return None
+    opening = c.advance()
+    c.open.append("END_IF")
+    branches: list[Branch] = []
+    start = opening.start
+    while True:
+        test = condition(c)
+        if not _keyword(c, "THEN", "the condition"):
+            return If(_left(c, opening), (*branches, Branch(test.span, test, ())), None)
+        body = statements(c)
+        branches.append(Branch(c.span(start), test, body))
+        start = c.tok.start
+        if not c.accept("ELSIF"):
+            break
+    orelse = None
+    if c.accept("ELSE"):
+        orelse = statements(c)
+        while c.tok.kind in ("ELSE", "ELSIF"):
+            orelse += _after_else(c)
+    return If(_end(c, opening, "END_IF"), tuple(branches), orelse)
+
+
+def _after_else(c: Cursor) -> tuple[Statement, ...]:
+    word = c.tok.text.upper()
+    c.error("E0100", f"{word} after ELSE", help="ELSE is the last part of IF and of CASE")
+    if c.advance().kind == "ELSIF":
+        condition(c)
+        c.accept("THEN")
+    c.broken = False
+    return statements(c)
+
+
+def _case(c: Cursor) -> Statement | None:
+    if _too_deep(c):
+        return None
+    opening = c.advance()
+    c.open.append("END_CASE")
+    selector = condition(c)
+    if not _keyword(c, "OF", "the selector"):
+        return Case(_left(c, opening), selector, (), None)
+    branches: list[CaseBranch] = []
+    if c.tok.kind not in _BLOCK_ENDS and not _at_label(c):
+        c.error(
+            "E0102",
+            f"expected a label before the first statement of CASE, found {c.found()}",
+            help="write the values before the statements: '1, 3..5: statements'",
+        )
+        c.broken = False
+        statements(c, in_case=True)
+    while c.tok.kind not in _BLOCK_ENDS and _at_label(c):
+        start = c.tok.start
+        labels = _labels(c)
+        body = statements(c, in_case=True)
+        branches.append(CaseBranch(c.span(start), labels, body))
+    orelse = None
+    if c.accept("ELSE"):
+        c.accept(":")
+        orelse = statements(c)
+        while c.tok.kind in ("ELSE", "ELSIF"):
+            orelse += _after_else(c)
+    return Case(_end(c, opening, "END_CASE"), selector, tuple(branches), orelse)
+
+
+def _labels(c: Cursor) -> tuple[CaseLabel, ...]:
+    c.anchor = c.tok.start
+    labels: list[CaseLabel] = []
+    while True:
+        start = c.tok.start
+        low = expression(c)
+        high = expression(c) if c.accept("..") else None
+        labels.append(CaseLabel(c.span(start), low, high))
+        if not c.accept(","):
+            break
+    if not c.broken and c.symbol(":", "after the label"):
+        return tuple(labels)
+    while c.tok.kind not in FIRM and c.tok.kind not in (":", ";", "name") and not c.on_new_line():
+        c.advance()
+    c.accept(":")
+    c.broken = False
+    return tuple(labels)
+
+
+def _at_label(c: Cursor) -> bool:
+    """Does a label of CASE begin here, and not a statement?"""
+    kind = c.tok.kind
+    if kind in ("literal", "-", "+"):
+        return True
+    if kind != "name":
+        return False
+    tokens = c.tokens
+    at = c.index + 1
+    kind = tokens[at].kind
+    while kind == "." and tokens[at + 1].kind == "name":
+        at += 2
+        kind = tokens[at].kind
+    while kind in OPERATORS or kind in ("name", "literal"):
+        at += 1
+        kind = tokens[at].kind
+    if kind == ":":
+        return tokens[at + 1].kind != "="
+    return kind in (",", "..")
+
+
+def _for(c: Cursor) -> Statement | None:
+    if _too_deep(c):
+        return None
+    opening = c.advance()
+    c.open.append("END_FOR")
+    variable = _control_variable(c)
+    if not c.broken:
+        if c.tok.kind == "=":
+            equals_for_assignment(c)
+            c.advance()
+            c.broken = False
+        else:
+            c.symbol(":=", "after the control variable")
+    start: Expr = c.missing()
+    stop: Expr = start
+    step = None
+    if not c.broken:
+        start = expression(c)
+    if not c.broken:
+        if c.accept("TO"):
+            stop = expression(c)
+        else:
+            c.error(
+                "E0102", f"expected TO after the start value, found {c.found()}", help="add 'TO'"
+            )
+    if c.accept("BY"):
+        step = expression(c)
+    if not _keyword(c, "DO", "the range"):
+        return For(_left(c, opening), variable, start, stop, step, ())
+    body = statements(c)
+    return For(_end(c, opening, "END_FOR"), variable, start, stop, step, body)
+
+
+def _control_variable(c: Cursor) -> Identifier:
+    token = c.tok
+    if token.kind == "(":
+        c.error(
+            "E0115",
+            "expected the control variable of FOR, found '('",
+            help="write 'FOR i := first TO last BY step DO'",
+        )
+        _skip_parentheses(c)
+        return Identifier(c.of(token), "")
+    name = c.name("the control variable of FOR")
+    if name is not None and c.tok.kind in (".", "[", "^"):
+        c.error(
+            "E0115",
+            "the control variable of FOR is a plain variable",
+            Span(c.source, token.start, c.tok.end),
+            help="count in a variable of its own and assign inside the loop",
+        )
+    return name or Identifier(c.of(token), "")
+
+
+def _skip_parentheses(c: Cursor) -> None:
+    depth = 0
+    while c.tok.kind not in FIRM:
+        kind = c.advance().kind
+        depth += (kind == "(") - (kind == ")")
+        if depth <= 0:
+            return
+
+
+def _while(c: Cursor) -> Statement | None:
+    if _too_deep(c):
+        return None
+    opening = c.advance()
+    c.open.append("END_WHILE")
+    test = condition(c)
+    if not _keyword(c, "DO", "the condition"):
+        return While(_left(c, opening), test, ())
+    body = statements(c)
+    return While(_end(c, opening, "END_WHILE"), test, body)
+
+
+def _repeat(c: Cursor) -> Statement | None:
+    if _too_deep(c):
+        return None
+    opening = c.advance()
+    c.open.append("END_REPEAT")
+    body = statements(c)
+    until: Expr = c.missing()
+    if c.accept("UNTIL"):
+        until = condition(c)
+        c.accept(";")
+    elif c.tok.kind == "END_REPEAT":
+        c.error(
+            "E0102",
+            "expected UNTIL and a condition before END_REPEAT",
+            help="add 'UNTIL condition' before END_REPEAT",
+        )
+    c.broken = False
+    return RepeatUntil(_end(c, opening, "END_REPEAT"), body, until)
+
+
+# --- simple statements -----------------------------------------------------------------------
+
+
+def _exit(c: Cursor) -> Statement:
+    return Exit(_word(c))
+
+
+def _continue(c: Cursor) -> Statement:
+    return Continue(_word(c))
+
+
+def _return(c: Cursor) -> Statement:
+    return Return(_word(c))
+
+
+def _word(c: Cursor) -> Span:
+    token = c.advance()
+    kind = c.tok.kind
+    if kind in ("name", "literal", "(", "-", "NOT") and not c.on_new_line():
+        c.error(
+            "E0100",
+            f"expected ';' after {token.kind}, found {c.found()}",
+            help="assign the result to the function's name, then write 'RETURN;'"
+            if token.kind == "RETURN"
+            else f"write '{token.kind};'",
+        )
+    c.semicolon(token.kind)
+    return c.of(token)
+
+
+def _empty(c: Cursor) -> None:
+    c.advance()
+
+
+def _simple(c: Cursor) -> Statement | None:
+    """An assignment or a call."""
+    token = c.tok
+    start = token.start
+    index, directs = c.index, len(c.directs)
+    if token.kind == "name":
+        if c.peek().kind in ("name", "literal", "NOT", "direct") and _misspelt_keyword(c):
+            return None
+        target = operand(c)
+    elif token.kind == "direct":
+        target = operand(c)
+    else:
+        target = expression(c)
+    op = _assignment_operator(c)
+    if op is not None:
+        if not c.broken and not isinstance(target, Name | Direct | Member | Index | Deref):
+            _not_assignable(c, target)
+        value = expression(c)
+        if c.tok.kind in (":=", "?="):
+            c.error(
+                "E0111",
+                "a statement assigns to one variable",
+                help="write one assignment after the other",
+            )
+        statement = Assign(c.span(start), target, value, op)
+        c.semicolon("the assignment")
+        return statement
+    if isinstance(target, Call) and c.tok.kind not in ("THEN", "DO", "OF"):
+        call = CallStatement(target.span, target)
+        c.semicolon("the call")
+        return call
+    if not c.broken and not isinstance(target, Missing):
+        if token.kind == "name" and _respelt(c, token, index, directs):
+            return None
+        _not_a_statement(c, token, target)
+    c.semicolon("the statement")
+    return None
+
+
+def _misspelt_keyword(c: Cursor) -> bool:
+    """`WHLE x DO`, `END_FI`, `ELSEIF x`: a name before something no statement goes on with."""
+    follows = c.peek()
+    if follows.kind == "name" and c.peek(2).kind == "=":
+        return False  # x S= y
+    if c.respell_end():
+        return True
+    if c.source.text.find("\n", c.tok.end, follows.start) >= 0:
+        return False
+    return c.respell(_MISSPELT)
+
+
+def _respelt(c: Cursor, token: Token, index: int, directs: int) -> bool:
+    """`RETRUN;`, `WHLE(x) DO`, `ELES` at the end of a line: begin again with the right keyword."""
+    if c.tok.kind in (";", "THEN", "DO", "OF", "eof") or c.on_new_line():
+        keyword = near_keyword(token.text, _MISSPELT)
+        if keyword is not None:
+            c.back_to(index, directs)
+            return c.respell_end() or c.respell(_MISSPELT)
+    return False
+
+
+def _assignment_operator(c: Cursor) -> str | None:
+    """Step over ':=', '?=', 'S=', 'R=' or 'REF=', or over what was meant to be one."""
+    kind = c.tok.kind
+    if kind == ":=" or kind == "?=":
+        c.advance()
+        return kind
+    if kind == "name":
+        follows = c.peek()
+        word = c.tok.text.upper()
+        if follows.kind == "=" and follows.start == c.tok.end and word in ("S", "R", "REF"):
+            c.advance()
+            c.advance()
+            return word + "="
+    elif kind == "=":
+        equals_for_assignment(c)
+        c.advance()
+        return ":="
+    elif kind == ":" and c.peek().kind == "=":
+        c.error(
+            "E0100",
+            "':=' is written without a space",
+            c.here().to(c.of(c.peek())),
+            help="write ':='",
+        )
+        c.advance()
+        c.advance()
+        return ":="
+    return None
+
+
+def _not_assignable(c: Cursor, target: Expr) -> None:
+    what = "a call" if isinstance(target, Call) else "this expression"
+    c.error(
+        "E0118",
+        f"cannot assign to {what}",
+        target.span,
+        help="a variable stands on the left of ':='",
+    )
+
+
+def _not_a_statement(c: Cursor, token: Token, target: Expr) -> None:
+    text = token.text[:30]
+    follows = c.peek()
+    if c.tok.kind in ("+", "-") and follows.kind == c.tok.kind and follows.start == c.tok.end:
+        c.error(
+            "E0008",
+            f"'{c.tok.text}{follows.text}' is not an operator of Structured Text",
+            c.here().to(c.of(follows)),
+            help=f"write '{text} := {text} {c.tok.text} 1;'",
+        )
+    elif c.tok.kind == ";" or c.tok.kind in FIRM or c.on_new_line():
+        advice = "assign it to a variable with ':='"
+        if isinstance(target, Name | Member):
+            advice = f"to call it write '{target.span.text[:30]}();', to assign to it ':='"
+        c.error("E0112", "this is not a statement: it does nothing", target.span, help=advice)
+    elif c.tok.kind in OPERATORS:
+        c.error(
+            "E0112",
+            "an expression is not a statement: its value is not used",
+            Span(c.source, target.span.start, c.tok.end),
+            help="assign it to a variable with ':='",
+        )
+    else:
+        c.error(
+            "E0100",
+            f"expected ':=' or '(' after '{target.span.text[-30:]}', found {c.found()}",
+        )
+
+
+def _unexpected(c: Cursor) -> None:
+    """Nothing begins with the token at hand."""
+    token = c.tok
+    advice = ""
+    if token.kind in ("THEN", "DO", "OF", "TO", "BY"):
+        before = {"THEN": "IF", "OF": "CASE", "DO": "FOR or WHILE"}.get(token.kind, "FOR")
+        advice = f"{token.kind} belongs to {before}"
+    elif token.kind in (")", "]"):
+        advice = "there is no opening bracket for it"
+    c.error("E0100", f"expected a statement, found {c.found()}", help=advice)
+    c.advance()
+    c.skip()
+    c.broken = False
+
+
+_PARSERS: dict[str, Callable[[Cursor], Statement | None]] = {
+    "IF": _if,
+    "CASE": _case,
+    "FOR": _for,
+    "WHILE": _while,
+    "REPEAT": _repeat,
+    "EXIT": _exit,
+    "CONTINUE": _continue,
+    "RETURN": _return,
+    ";": _empty,
+    "name": _simple,
+    "direct": _simple,
+    "literal": _simple,
+    "(": _simple,
+}
