@@ -33,7 +33,7 @@ class Bundle:
             for name, data in self.parts.items()
         ]
         text = json.dumps(manifest, separators=(",", ":"), ensure_ascii=False).encode()
-        head = device.MAGIC + struct.pack("<I", len(text)) + text
+        head: bytes = device.MAGIC + struct.pack("<I", len(text)) + text
         return head + b"".join(self.parts.values())
 
     def write(self, path: Path) -> None:
