@@ -204,13 +204,18 @@ class _SerialConsole:
 
 
 class PicoLink:
-    """The emulated Pico; its time passes while something is waited for."""
+    """The emulated Pico; its time passes while something is waited for.
 
-    def __init__(self, pico: EmulatedPico) -> None:
+    Files go through its REPL as on a real board if `upload`, else straight into its flash, which
+    resets it.
+    """
+
+    def __init__(self, pico: EmulatedPico, upload: bool = False) -> None:
         from host_tools.pico import PicoError
 
         self.name = "pico"
         self.pico = pico
+        self._upload = upload
         self._error = PicoError
         with self._talking():
             if not pico.connected:
@@ -233,7 +238,11 @@ class PicoLink:
 
     def put(self, files: dict[str, bytes]) -> None:
         with self._talking():
-            self.pico.put_files(files)
+            if self._upload:
+                self.pico.upload_files(files)
+            else:
+                self.pico.put_files(files)
+                self.pico.boot()
 
     def start(self, code: str) -> Console:
         self.pico.read_console()

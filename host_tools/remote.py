@@ -84,7 +84,7 @@ def listen(agent: Agent, image_size: int, on_message: Callable[[dict[str, Any]],
                 f"the last that was heard:\n{last}" if last else "",
                 DEVICE,
             )
-        message = _message(line)
+        message = read_message(line)
         kind = message["is"]
         if kind == "error":
             raise Failure(f"the controller cannot run this: {message['text']}", "", DEVICE)
@@ -108,7 +108,8 @@ def listen(agent: Agent, image_size: int, on_message: Callable[[dict[str, Any]],
             on_message(message)
 
 
-def _message(line: str) -> dict[str, Any]:
+def read_message(line: str) -> dict[str, Any]:
+    """What a line of the console says; other text is {"is": "print", "text": …}."""
     start = line.find(MARKER)
     if start >= 0:
         try:
@@ -207,6 +208,14 @@ class _Lines:
         if not line:
             raise StopIteration
         return line.decode(errors="replace").rstrip("\r\n")
+
+
+def staged_files(bundle: Bundle) -> dict[str, bytes]:
+    """Name -> content of what a device writes into a slot for this bundle."""
+    with tempfile.TemporaryDirectory(prefix="takt-") as folder:
+        slot = Path(folder, "slot")
+        stage(bundle, slot)
+        return {path.name: path.read_bytes() for path in sorted(slot.iterdir())}
 
 
 def stage(bundle: Bundle, folder: Path) -> None:
