@@ -1,0 +1,438 @@
+"""From sources to a program: parse, declare, lay out, lower, check across tasks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from host_tools.compiler import ir, tree
+from host_tools.compiler.declarations import Declarations, declared
+from host_tools.compiler.diagnostics import Diagnostic, Reporter, in_order
+from host_tools.compiler.initial import write_initial
+from host_tools.compiler.layout import (
+    HEADER_SIZE,
+    TASK_SIZE,
+    Allocated,
+    Image,
+    area_of,
+    describe,
+    direct_offset,
+)
+from host_tools.compiler.lowering.body import Body
+from host_tools.compiler.lowering.configuration import TaskPlan, configure
+from host_tools.compiler.lowering.crosscheck import (
+    check_overlap,
+    check_recursion,
+    check_tasks,
+    closure,
+)
+from host_tools.compiler.lowering.pou import located_fits, located_symbol, lower_pou
+from host_tools.compiler.parser import parse
+from host_tools.compiler.source import Source, Span, position
+from host_tools.compiler.symbols import ProgramInstance, Symbol, Touch
+from host_tools.compiler.tree import fold
+from host_tools.compiler.types import FbType, Type, Unknown, size_align
+
+DEFAULT_BUDGET = 200_000
+"""Back-edges a task release may take before it counts as a runaway loop."""
+
+MAX_ADDRESS = 65_535
+RECURSION = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`areas`: least sizes in bytes of "IX", "IW", ... (what the wiring file needs)."""
+
+    areas: dict[str, int] = field(default_factory=dict)
+    budget: int = DEFAULT_BUDGET
+
+
+@dataclass(slots=True)
+class Compilation:
+    """`program` and `layout` are None where there were errors."""
+
+    diagnostics: list[Diagnostic]
+    sources: list[Source]
+    program: ir.Program | None = None
+    layout: dict[str, Any] | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.program is not None
+
+
+def compile_sources(sources: Iterable[Source], options: Options | None = None) -> Compilation:
+    """Compile Structured Text. Source indices are set here, in the order given."""
+    numbered = [Source(s.name, s.text, i, s.library) for i, s in enumerate(sources)]
+    reporter = Reporter()
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, RECURSION))
+    try:
+        units = [parse(s, reporter) for s in numbered]
+        unit = _Linker(units, numbered, reporter, options or Options())
+        program, layout = unit.link()
+    finally:
+        sys.setrecursionlimit(before)
+    result = Compilation(in_order(reporter.diagnostics), numbered)
+    if not reporter.has_errors:
+        result.program, result.layout = program, layout
+    return result
+
+
+class _Linker:
+    """Puts one program together."""
+
+    def __init__(
+        self, units: list[tree.Unit], sources: list[Source], reporter: Reporter, options: Options
+    ) -> None:
+        self.sources = sources
+        self.reporter = reporter
+        self.options = options
+        self.units = units
+        self.names = Declarations(units, sources, reporter)
+        self.image = Image(0)
+        self.constants: list[tuple[int, Type, tree.Expr | None]] = []
+        self.functions: dict[str, ir.Func] = {}
+        self.touches: dict[str, Touch] = {}
+        self.queue: list[tree.Pou] = []
+        self.queued: set[str] = set()
+        self.instances: dict[str, dict[str, Symbol]] = {}
+        self._waiting: dict[int, Symbol] = {}
+        self._depths: dict[str, int] = {}
+
+    # --- the order of things -----------------------------------------------------------------
+
+    def link(self) -> tuple[ir.Program, dict[str, Any]]:
+        plans, instances = configure(self.names)
+        self.image = Image(len(plans))
+        self.image.place_areas(self._area_sizes())
+        retained = self._allocate(instances)
+        self.image.align()
+        retain_start = self.image.at
+        for variable in retained:
+            variable.offset = self.image.take(variable.type)
+            self._retained_symbol(variable)
+        retain = (retain_start, self.image.align() - retain_start)
+        self._lower_everything(plans, instances)
+        tasks, size = self._tasks(plans)
+        initial = self._initial()
+        layout = describe(self.image, retain, size, [p.name for p in plans])
+        header = b"TAKT" + (1).to_bytes(2, "little") + len(plans).to_bytes(2, "little")
+        header += bytes.fromhex(layout["hash"])
+        program = ir.Program(
+            functions=tuple(self._in_call_order(plans)),
+            tasks=tuple(tasks),
+            image_size=size,
+            initial=((0, header), *initial),
+            budget=self.options.budget,
+            sources=tuple(s.name for s in self.sources),
+        )
+        return program, layout
+
+    # --- located variables -------------------------------------------------------------------
+
+    def _area_sizes(self) -> dict[str, int]:
+        sizes = dict(self.options.areas)
+
+        def need(name: str, size: int) -> None:
+            sizes[name] = max(sizes.get(name, 0), size)
+
+        for unit in self.units:
+            for node in unit.directs:
+                where = direct_offset(node)
+                if where is not None and where[0] <= MAX_ADDRESS:
+                    unit_size = {"X": 1, "B": 1, "W": 2, "D": 4, "L": 8}[node.size]
+                    need(area_of(node), where[0] + unit_size)
+        for blocks in self._all_blocks():
+            for _, decl, _ in declared(blocks):
+                if decl.location is not None:
+                    where = direct_offset(decl.location)
+                    t = self.names.resolve(decl.type)
+                    if (
+                        where is not None
+                        and where[0] <= MAX_ADDRESS
+                        and not isinstance(t, Unknown)
+                    ) and located_fits(decl.location, t):
+                        need(area_of(decl.location), where[0] + size_align(t)[0])
+        return sizes
+
+    def _all_blocks(self) -> Iterable[Iterable[tree.VarBlock]]:
+        for unit in self.units:
+            for d in unit.declarations:
+                if isinstance(d, tree.Pou):
+                    yield d.blocks
+        for block, decl, _ in self.names.globals.values():
+            yield [tree.VarBlock(block.span, block.kind, block.qualifiers, (decl,))]
+
+    def direct(self, node: tree.Direct) -> tuple[int, int | None] | None:
+        """Image offset and bit of a directly represented variable; reports what is wrong."""
+        where = direct_offset(node)
+        if where is None or where[0] > MAX_ADDRESS:
+            if node.address is None:
+                message, help_ = (
+                    f"%{node.area}* has no address yet",
+                    "write the address, for example %IX0.0",
+                )
+            elif where is not None:
+                message = f"%{node.area}{node.size} addresses end at {MAX_ADDRESS} bytes"
+                help_ = "use a smaller address"
+            elif node.size == "X":
+                message = "a bit address is byte.bit, the bit from 0 to 7"
+                help_ = f"for example %{node.area}X{node.address[0]}.0"
+            else:
+                message, help_ = (
+                    f"%{node.area}{node.size} takes one number",
+                    f"for example %{node.area}{node.size}{node.address[0]}",
+                )
+            self.reporter.report("E0270", message, node.span, help=help_)
+            return None
+        return self.image.areas[area_of(node)][0] + where[0], where[1]
+
+    # --- allocation --------------------------------------------------------------------------
+
+    def _allocate(self, instances: list[ProgramInstance]) -> list[Allocated]:
+        """Place globals and program variables; returns those for the retain range, unplaced."""
+        retained: list[Allocated] = []
+        for key, (block, decl, ident) in self.names.globals.items():
+            if self.names.global_constant(ident.name) is not None:
+                continue
+            symbol = self._variable(block, decl, ident, ident.name, retained, False)
+            if symbol is not None:
+                self.names.global_symbols[key] = symbol
+        for instance in instances:
+            symbols: dict[str, Symbol] = {}
+            for block, decl, ident in declared(instance.pou.blocks):
+                if block.kind not in ("VAR", "VAR_INPUT", "VAR_OUTPUT", "VAR_STAT", "VAR_GLOBAL"):
+                    continue
+                if "CONSTANT" in block.qualifiers:
+                    continue
+                path = f"{instance.name}.{ident.name}"
+                symbol = self._variable(block, decl, ident, path, retained, instance.retain)
+                if symbol is None:
+                    continue
+                if fold(ident.name) in symbols:
+                    self.names.duplicate(ident, symbols[fold(ident.name)].span)
+                symbols.setdefault(fold(ident.name), symbol)
+            self.instances[instance.name] = symbols
+        return retained
+
+    def _variable(
+        self,
+        block: tree.VarBlock,
+        decl: tree.VarDecl,
+        ident: tree.Identifier,
+        path: str,
+        retained: list[Allocated],
+        always: bool,
+    ) -> Symbol | None:
+        t = self.names.resolve(decl.type)
+        init = decl.init if decl.init is not None else self.names.default_init(decl.type)
+        if decl.location is not None:
+            symbol = located_symbol(self.names, self.direct, block, decl, ident, t)
+            if symbol is not None and symbol.storage == "static":
+                self.image.variables.append(
+                    Allocated(path, t, symbol.offset, symbol.bit, False, block.kind, init)
+                )
+            return symbol
+        retain = always or bool({"RETAIN", "PERSISTENT"} & block.qualifiers) or _has_retained(t)
+        retain = retain and "NON_RETAIN" not in block.qualifiers
+        symbol = Symbol(ident.name, t, "static", 0, ident.span, block.kind)
+        symbol.is_constant = "CONSTANT" in block.qualifiers
+        entry = Allocated(path, t, 0, None, retain, block.kind, init)
+        self.image.variables.append(entry)
+        if isinstance(t, Unknown):
+            return symbol
+        if retain:
+            retained.append(entry)
+            self._waiting[id(entry)] = symbol
+        else:
+            entry.offset = symbol.offset = self.image.take(t)
+        return symbol
+
+    def _retained_symbol(self, variable: Allocated) -> None:
+        self._waiting[id(variable)].offset = variable.offset
+
+    def static_constant(self, t: Type, init: tree.Expr | None, name: str) -> int:
+        """Space for a constant array or structure of a POU, after the retain range."""
+        for offset, known, known_init in self.constants:
+            if known is t and known_init is init:
+                return offset
+        offset = self.image.take(t)
+        self.constants.append((offset, t, init))
+        return offset
+
+    # --- lowering ----------------------------------------------------------------------------
+
+    def _body(self) -> Body:
+        body = Body(self.names, function=self._function)
+        body.direct = self.direct
+        body.statics = self.static_constant
+        return body
+
+    def _function(self, pou: tree.Pou, span: Span) -> str:
+        name = pou.name.name
+        if name not in self.queued:
+            self.queued.add(name)
+            self.queue.append(pou)
+        return name
+
+    def _drain(self) -> None:
+        while self.queue:
+            pou = self.queue.pop(0)
+            name = pou.name.name
+            self.functions[name], self.touches[name] = lower_pou(self._body, pou, name)
+
+    def _lower_everything(self, plans: list[TaskPlan], instances: list[ProgramInstance]) -> None:
+        used = {id(i.pou) for i in instances}
+        for unit in self.units:
+            for d in unit.declarations:
+                if isinstance(d, tree.Pou):
+                    if d.kind != "PROGRAM":
+                        self._function(d, d.name.span)
+                    elif id(d) not in used:
+                        lower_pou(self._body, d, d.name.name)
+        for instance in instances:
+            name = f"program_{instance.name}"
+            self.functions[name], self.touches[name] = lower_pou(
+                self._body, instance.pou, name, self.instances[instance.name]
+            )
+        for number, plan in enumerate(plans):
+            name = f"task_{number}"
+            self.functions[name], self.touches[name] = self._task_function(plan, name)
+        self._drain()
+        check_recursion(self.reporter, self.touches, self.functions)
+        check_tasks(self.reporter, plans, self.touches)
+        check_overlap(self.reporter, [d for u in self.units for d in u.directs])
+
+    def _task_function(self, plan: TaskPlan, name: str) -> tuple[ir.Func, Touch]:
+        from host_tools.compiler.lowering.configuration import connect_inputs, connect_outputs
+
+        body = self._body()
+        for instance in plan.programs:
+            symbols = self.instances[instance.name]
+            connect_inputs(body, instance, symbols)
+            called = f"program_{instance.name}"
+            body.touch.calls.setdefault(called, instance.span)
+            body.emit(ir.Call(called))
+            connect_outputs(body, instance, symbols)
+        body.emit(ir.Return())
+        func = ir.Func(
+            name,
+            plan.name,
+            0,
+            tuple(body.locals),
+            None,
+            False,
+            (body.frame + 7) // 8 * 8,
+            tuple(body.block),
+            position(plan.span) if plan.span is not None else 0,
+        )
+        return func, body.touch
+
+    def _in_call_order(self, plans: list[TaskPlan]) -> list[ir.Func]:
+        """The functions the tasks need, callees first."""
+        ordered: dict[str, ir.Func] = {}
+
+        def visit(name: str, path: tuple[str, ...]) -> None:
+            if name in ordered or name in path or name not in self.functions:
+                return
+            for callee in self.touches[name].calls:
+                visit(callee, (*path, name))
+            ordered[name] = self.functions[name]
+
+        for number in range(len(plans)):
+            visit(f"task_{number}", ())
+        return list(ordered.values())
+
+    # --- tasks and initial image -------------------------------------------------------------
+
+    def _stack_depth(self, name: str, path: tuple[str, ...] = ()) -> int:
+        if name in path or name not in self.functions:
+            return 0
+        if name not in self._depths:
+            deepest = 0
+            for callee in self.touches[name].calls:
+                deepest = max(deepest, self._stack_depth(callee, (*path, name)))
+            self._depths[name] = self.functions[name].frame + deepest
+        return self._depths[name]
+
+    def _tasks(self, plans: list[TaskPlan]) -> tuple[list[ir.Task], int]:
+        tasks = []
+        for number, plan in enumerate(plans):
+            name = f"task_{number}"
+            touch = closure(self.touches, name)
+            stack = self.image.align()
+            self.image.at += self._stack_depth(name)
+            single = plan.single(self._body()) if plan.single is not None else None
+            tasks.append(
+                ir.Task(
+                    plan.name,
+                    name,
+                    plan.interval_ns,
+                    plan.priority,
+                    stack,
+                    _ranges(touch.reads, "I"),
+                    _ranges(touch.writes, "Q"),
+                    single,
+                    tuple(p.name for p in plan.programs),
+                )
+            )
+        return tasks, self.image.align()
+
+    def _initial(self) -> list[tuple[int, bytes]]:
+        data = bytearray(self.image.at)
+        for v in self.image.variables:
+            if v.bit is not None:
+                self._initial_bit(data, v)
+            else:
+                write_initial(self.names, data, v.offset, v.type, v.init)
+        for offset, t, init in self.constants:
+            write_initial(self.names, data, offset, t, init)
+        return _runs(data, HEADER_SIZE + TASK_SIZE * self.image.tasks)
+
+    def _initial_bit(self, data: bytearray, v: Allocated) -> None:
+        if v.init is None or v.bit is None:
+            return
+        value = self.names.constant(v.init, v.type, "an initial value")
+        if value is not None and value.const:
+            data[v.offset] |= 1 << v.bit
+
+
+def _has_retained(t: Type) -> bool:
+    return isinstance(t, FbType) and any(
+        f.retain or _has_retained(f.type) for f in t.fields.values()
+    )
+
+
+def _ranges(
+    touched: dict[tuple[str, int, int, int], Span], area: str
+) -> tuple[tuple[int, int], ...]:
+    """Byte ranges (offset, size), joined where they meet."""
+    found: list[list[int]] = []
+    for offset, size in sorted({(k[1], k[3]) for k in touched if k[0] == area}):
+        if found and offset <= found[-1][0] + found[-1][1]:
+            found[-1][1] = max(found[-1][1], offset + size - found[-1][0])
+        else:
+            found.append([offset, size])
+    return tuple((a, b) for a, b in found)
+
+
+def _runs(data: bytearray, start: int) -> list[tuple[int, bytes]]:
+    """The parts of `data` that are not zero; gaps under 16 bytes stay inside a run."""
+    runs: list[tuple[int, bytes]] = []
+    at, size = start, len(data)
+    while at < size:
+        if not data[at]:
+            at += 1
+            continue
+        end = last = at
+        while end < size and end - last < 16:
+            if data[end]:
+                last = end
+            end += 1
+        runs.append((at, bytes(data[at : last + 1])))
+        at = last + 1
+    return runs

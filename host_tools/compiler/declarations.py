@@ -1,0 +1,532 @@
+"""Collects what the sources declare; resolves types, constants and the layout of instances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from host_tools.compiler import library_index, tree
+from host_tools.compiler.diagnostics import Label, Reporter, did_you_mean
+from host_tools.compiler.source import Source, Span
+from host_tools.compiler.symbols import Symbol, Value
+from host_tools.compiler.tree import fold
+from host_tools.compiler.types import (
+    ELEMENTARY,
+    INT,
+    UNKNOWN,
+    ArrayType,
+    Elementary,
+    EnumType,
+    FbType,
+    Field,
+    RefType,
+    StringType,
+    StructType,
+    SubrangeType,
+    Type,
+    Unknown,
+    fits,
+    is_integer,
+    size_align,
+)
+
+FIELD_SECTIONS = ("VAR", "VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT", "VAR_STAT")
+"""Blocks whose variables live in the instance."""
+
+MAX_STRING = 32_767
+MAX_ARRAY_BYTES = 1 << 24
+
+Declared = tuple[tree.VarBlock, tree.VarDecl, tree.Identifier]
+
+
+def declared(blocks: Iterable[tree.VarBlock]) -> Iterator[Declared]:
+    """Every declared name with its block and declaration, in order."""
+    for block in blocks:
+        for decl in block.decls:
+            for name in decl.names:
+                yield block, decl, name
+
+
+class Declarations:
+    """Everything the sources declare, by folded name; types and constants are resolved on demand,
+    so that the order of declarations does not matter."""
+
+    def __init__(
+        self, units: Iterable[tree.Unit], sources: list[Source], reporter: Reporter
+    ) -> None:
+        self.reporter = reporter
+        self.sources = sources
+        self.units = list(units)
+        self.pous: dict[str, tree.Pou] = {}
+        self.type_decls: dict[str, tree.TypeDecl] = {}
+        self.globals: dict[str, Declared] = {}
+        self.enum_values: dict[str, list[tuple[EnumType, int]]] = {}
+        self.configurations: list[tree.Configuration] = []
+        self.global_symbols: dict[str, Symbol] = {}
+        self._types: dict[str, Type] = {}
+        self._resolving: list[str] = []
+        self._fb_types: dict[int, FbType] = {}
+        self._constants: dict[str, Symbol | None] = {}
+        self._collect()
+
+    # --- collecting --------------------------------------------------------------------------
+
+    def _collect(self) -> None:
+        for unit in self.units:
+            for d in unit.declarations:
+                match d:
+                    case tree.Pou():
+                        if self._is_new(d.name):
+                            self.pous[fold(d.name.name)] = d
+                    case tree.TypeDecl():
+                        if self._is_new(d.name):
+                            self.type_decls[fold(d.name.name)] = d
+                    case tree.GlobalVars():
+                        self._add_globals([d.block])
+                    case tree.Configuration():
+                        self._add_configuration(d)
+        for name, type_decl in self.type_decls.items():
+            if isinstance(type_decl.spec, tree.EnumSpec):
+                self.named_type(name, type_decl.name.span)
+
+    def _is_new(self, name: tree.Identifier) -> bool:
+        key = fold(name.name)
+        first = self.pous.get(key) or self.type_decls.get(key)
+        if first is not None:
+            self.duplicate(name, first.name.span)
+            return False
+        if key in ELEMENTARY:
+            self.reporter.report(
+                "E0202",
+                f"'{name.name}' is the name of an elementary type",
+                name.span,
+                help="choose another name",
+            )
+        return True
+
+    def _add_configuration(self, d: tree.Configuration) -> None:
+        if self.configurations:
+            self.reporter.report(
+                "E0209",
+                "there is a second CONFIGURATION",
+                d.name.span,
+                label="this one",
+                others=[Label(self.configurations[0].name.span, "the first one")],
+                help="a project has one CONFIGURATION; put the tasks of both into it",
+            )
+            return
+        self.configurations.append(d)
+        self._add_globals(d.globals)
+        for resource in d.resources:
+            self._add_globals(resource.globals)
+
+    def _add_globals(self, blocks: Iterable[tree.VarBlock]) -> None:
+        for block, decl, name in declared(blocks):
+            key = fold(name.name)
+            if key in self.globals:
+                self.duplicate(name, self.globals[key][2].span)
+            else:
+                self.globals[key] = (block, decl, name)
+
+    def duplicate(self, name: tree.Identifier, first: Span) -> None:
+        self.reporter.report(
+            "E0201",
+            f"'{name.name}' is declared twice",
+            name.span,
+            label="declared again here",
+            others=[Label(first, "first declared here")],
+            help="rename one of them (upper and lower case make no difference)",
+        )
+
+    # --- POUs --------------------------------------------------------------------------------
+
+    def find_pou(self, name: str) -> tree.Pou | None:
+        """A POU of the user or, loaded on demand, of the standard library."""
+        key = fold(name)
+        pou = self.pous.get(key)
+        if pou is not None:
+            return pou
+        entry = library_index.index().get(key)
+        if entry is None:
+            return None
+        library_name = f"library/{entry.file}"
+        known = [s.index for s in self.sources if s.library and s.name == library_name]
+        number = known[0] if known else len(self.sources)
+        if not known:
+            self.sources.append(Source(library_name, "", number, library=True))
+        pou = library_index.parse_entry(entry, number)
+        self.pous[key] = pou
+        return pou
+
+    def pou_names(self) -> list[str]:
+        """All names that can be called or instantiated, for suggestions."""
+        own = [p.name.name for p in self.pous.values() if not p.name.name.startswith("__")]
+        library = [e.name for e in library_index.index().values()]
+        return own + [n for n in library if not n.startswith("__")]
+
+    # --- constants ---------------------------------------------------------------------------
+
+    def constant(self, node: tree.Expr, expected: Type | None, what: str) -> Value | None:
+        """The value of an expression that must be constant (bounds, lengths, initial values)."""
+        from host_tools.compiler.lowering.body import Body
+        from host_tools.compiler.lowering.expressions import convert, expression
+
+        body = Body.for_constants(self)
+        value = expression(body, node, expected)
+        if expected is not None:
+            value = convert(body, value, expected)
+        if isinstance(value.type, Unknown):
+            return None
+        if value.const is None:
+            self.reporter.report(
+                "E0210",
+                f"{what} must be constant",
+                node.span,
+                label="this is only known when the program runs",
+                help="use literals and variables declared CONSTANT",
+            )
+            return None
+        return value
+
+    def integer_constant(self, node: tree.Expr | None, what: str) -> int | None:
+        if node is None:
+            return None
+        value = self.constant(node, None, what)
+        if value is None:
+            return None
+        if isinstance(value.const, int) and (
+            isinstance(value.type, EnumType | SubrangeType) or is_integer(value.type)
+        ):
+            return value.const
+        self.reporter.report(
+            "E0211",
+            f"{what} must be an integer, not {value.type}",
+            node.span,
+            help="use a whole number or an integer CONSTANT",
+        )
+        return None
+
+    def global_constant(self, name: str) -> Symbol | None:
+        """The symbol of a scalar VAR_GLOBAL CONSTANT, or None."""
+        key = fold(name)
+        if key in self._constants:
+            return self._constants[key]
+        entry = self.globals.get(key)
+        if entry is None or "CONSTANT" not in entry[0].qualifiers:
+            return None
+        if entry[1].location is not None:
+            return None
+        if key in self._resolving:
+            self._cycle(key, entry[2].span)
+            return None
+        self._resolving.append(key)
+        symbol = self.constant_symbol(*entry)
+        self._resolving.pop()
+        self._constants[key] = symbol
+        return symbol
+
+    def constant_symbol(
+        self, block: tree.VarBlock, decl: tree.VarDecl, name: tree.Identifier
+    ) -> Symbol | None:
+        """A symbol without storage for a scalar CONSTANT; None for arrays and structures."""
+        t = self.resolve(decl.type)
+        if isinstance(t, ArrayType | StructType | FbType):
+            return None
+        init = decl.init if decl.init is not None else self.default_init(decl.type)
+        symbol = Symbol(name.name, t, "const", 0, name.span, block.kind, is_constant=True)
+        if init is None:
+            symbol.constant = self.default_value(t)
+            return symbol
+        value = self.constant(init, t, f"the value of constant '{name.name}'")
+        if value is None:
+            symbol.type, symbol.constant = UNKNOWN, 0
+        else:
+            symbol.constant = value.const
+        return symbol
+
+    def _cycle(self, key: str, span: Span) -> None:
+        at = self._resolving.index(key)
+        chain = " → ".join([*self._resolving[at:], key])
+        self.reporter.report(
+            "E0205",
+            f"this declaration needs itself: {chain}",
+            span,
+            help="break the circle; a reference (REF_TO) to the type is allowed",
+        )
+
+    # --- types -------------------------------------------------------------------------------
+
+    def default_init(self, spec: tree.TypeSpec) -> tree.Expr | None:
+        """The initial value that a TYPE declaration gives to its variables, if it does."""
+        if isinstance(spec, tree.NamedType):
+            decl = self.type_decls.get(fold(spec.name))
+            if decl is not None:
+                return decl.init if decl.init is not None else self.default_init(decl.spec)
+        return None
+
+    def named_type(self, name: str, span: Span) -> Type:
+        key = fold(name)
+        if key in ELEMENTARY:
+            return ELEMENTARY[key]
+        if key in self._types:
+            return self._types[key]
+        decl = self.type_decls.get(key)
+        if decl is not None:
+            if key in self._resolving:
+                self._cycle(key, span)
+                return UNKNOWN
+            self._resolving.append(key)
+            t = self.resolve(decl.spec, decl.name.name)
+            self._resolving.pop()
+            self._types[key] = t
+            return t
+        pou = self.find_pou(name)
+        if pou is not None and pou.kind == "FUNCTION_BLOCK":
+            return self.fb_type(pou)
+        if pou is not None:
+            self.reporter.report(
+                "E0204",
+                f"'{name}' is a {pou.kind}, not a type",
+                span,
+                label="a type is needed here",
+                help="only types and function blocks can be declared as variables",
+            )
+            return UNKNOWN
+        known = [*ELEMENTARY, "STRING", "WSTRING", *self.pou_names()]
+        known += [d.name.name for d in self.type_decls.values()]
+        self.reporter.report(
+            "E0203",
+            f"there is no type '{name}'",
+            span,
+            label="not found",
+            help=did_you_mean(name, known) or "declare it with TYPE … END_TYPE",
+        )
+        return UNKNOWN
+
+    def resolve(self, spec: tree.TypeSpec, name: str = "") -> Type:
+        """The type that `spec` means; `name` where a TYPE declaration gives it one."""
+        match spec:
+            case tree.NamedType():
+                return self.named_type(spec.name, spec.span)
+            case tree.StringSpec():
+                return self._string(spec)
+            case tree.ArraySpec():
+                return self._array(spec)
+            case tree.StructSpec():
+                return self._struct(spec, name)
+            case tree.EnumSpec():
+                return self._enum(spec, name)
+            case tree.SubrangeSpec():
+                return self._subrange(spec, name)
+            case tree.RefSpec():
+                return self._reference(spec)
+        return UNKNOWN
+
+    def _string(self, spec: tree.StringSpec) -> Type:
+        if spec.length is None:
+            return StringType(spec.wide, 80)
+        length = self.integer_constant(spec.length, "the length of a string")
+        if length is None:
+            return UNKNOWN
+        if not 1 <= length <= MAX_STRING:
+            self.reporter.report(
+                "E0212",
+                f"a string cannot be {length} characters long",
+                spec.length.span,
+                help=f"lengths from 1 to {MAX_STRING} are possible",
+            )
+            return UNKNOWN
+        return StringType(spec.wide, length)
+
+    def _array(self, spec: tree.ArraySpec) -> Type:
+        bounds: list[tuple[int, int]] = []
+        for r in spec.ranges:
+            if r.low is None or r.high is None:
+                self.reporter.report(
+                    "E0108",
+                    "ARRAY[*] is not supported yet",
+                    r.span,
+                    help="write the bounds, for example ARRAY[1..10]",
+                )
+                return UNKNOWN
+            low = self.integer_constant(r.low, "an array bound")
+            high = self.integer_constant(r.high, "an array bound")
+            if low is None or high is None:
+                return UNKNOWN
+            if high < low:
+                self.reporter.report(
+                    "E0213",
+                    f"the bounds {low}..{high} are the wrong way round",
+                    r.span,
+                    help=f"write {high}..{low}",
+                )
+                return UNKNOWN
+            bounds.append((low, high))
+        element = self.resolve(spec.element)
+        if isinstance(element, Unknown):
+            return UNKNOWN
+        t = ArrayType(tuple(bounds), element)
+        size = t.count * size_align(element)[0]
+        if size > MAX_ARRAY_BYTES:
+            self.reporter.report(
+                "E0214",
+                f"this array would take {size:,} bytes",
+                spec.span,
+                help=f"the limit is {MAX_ARRAY_BYTES:,} bytes; boards have far less",
+            )
+            return UNKNOWN
+        return t
+
+    def _struct(self, spec: tree.StructSpec, name: str) -> Type:
+        if spec.overlap:
+            self.reporter.report("E0108", "OVERLAP and UNION are not supported yet", spec.span)
+            return UNKNOWN
+        t = StructType(name, span=spec.span)
+        for decl in spec.fields:
+            for ident in decl.names:
+                self._field(t, decl, ident, "VAR", retain=False)
+        _close(t)
+        return t
+
+    def _field(
+        self,
+        owner: StructType | FbType,
+        decl: tree.VarDecl,
+        ident: tree.Identifier,
+        section: str,
+        retain: bool,
+    ) -> None:
+        key = fold(ident.name)
+        if key in owner.fields:
+            self.duplicate(ident, owner.fields[key].span)
+            return
+        t = self.resolve(decl.type)
+        size, align = (4, 4) if section == "VAR_IN_OUT" else size_align(t)
+        offset = (owner.size + align - 1) // align * align
+        init = decl.init if decl.init is not None else self.default_init(decl.type)
+        owner.fields[key] = Field(ident.name, t, offset, init, ident.span, section, retain)
+        owner.size = offset + size
+        owner.align = max(owner.align, align)
+
+    def _enum(self, spec: tree.EnumSpec, name: str) -> Type:
+        base = INT
+        if spec.base is not None:
+            found = self.resolve(spec.base)
+            if not (isinstance(found, Elementary) and found.group in ("sint", "uint", "bit")):
+                self.reporter.report(
+                    "E0215",
+                    f"an enumeration cannot be based on {found}",
+                    spec.base.span,
+                    help="use an integer type or BYTE, WORD, DWORD, LWORD",
+                )
+                return UNKNOWN
+            base = found
+        t = EnumType(name, base, span=spec.span)
+        following = 0
+        for i, v in enumerate(spec.values):
+            key = fold(v.name.name)
+            if key in t.values:
+                self.duplicate(v.name, v.name.span)
+                continue
+            if v.value is not None:
+                number = self._enum_number(t, v.value)
+                following = number if number is not None else following
+            if not fits(following, base):
+                self.reporter.report(
+                    "E0216",
+                    f"the value {following} does not fit {base}",
+                    v.span,
+                    help=f"give {name or 'the enumeration'} a wider base type",
+                )
+                following = 0
+            t.values[key] = following
+            t.spelling[key] = v.name.name
+            if i == 0:
+                t.default = following
+            following += 1
+        for key, number in t.values.items():
+            self.enum_values.setdefault(key, []).append((t, number))
+        return t
+
+    def _enum_number(self, t: EnumType, node: tree.Expr) -> int | None:
+        """An explicit enumerated value; it may use the names before it."""
+        for key, number in t.values.items():
+            self.enum_values.setdefault(key, []).append((t, number))
+        try:
+            return self.integer_constant(node, "an enumerated value")
+        finally:
+            for key in t.values:
+                self.enum_values[key].pop()
+
+    def _subrange(self, spec: tree.SubrangeSpec, name: str) -> Type:
+        base = self.named_type(spec.base.name, spec.base.span)
+        low = self.integer_constant(spec.range.low, "a subrange bound")
+        high = self.integer_constant(spec.range.high, "a subrange bound")
+        if isinstance(base, Unknown) or low is None or high is None:
+            return UNKNOWN
+        if not (isinstance(base, Elementary) and is_integer(base)):
+            self.reporter.report(
+                "E0217",
+                f"a subrange needs an integer type, not {base}",
+                spec.base.span,
+                help="use SINT … ULINT",
+            )
+            return UNKNOWN
+        if high < low or not fits(low, base) or not fits(high, base):
+            self.reporter.report(
+                "E0218",
+                f"{low}..{high} is not a range of {base}",
+                spec.range.span,
+                help="the lower bound comes first, and both must fit the type",
+            )
+            return UNKNOWN
+        return SubrangeType(name, base, low, high)
+
+    def _reference(self, spec: tree.RefSpec) -> Type:
+        key = fold(spec.target.name) if isinstance(spec.target, tree.NamedType) else ""
+        if key in self._resolving:
+            self.reporter.report(
+                "E0108", "a reference from a type to itself is not supported yet", spec.span
+            )
+            return UNKNOWN
+        return RefType(self.resolve(spec.target), spec.kind)
+
+    def fb_type(self, pou: tree.Pou) -> FbType:
+        """The layout of the instances of a function block."""
+        known = self._fb_types.get(id(pou))
+        if known is not None:
+            return known
+        key = fold(pou.name.name)
+        t = FbType(pou.name.name, pou)
+        if key in self._resolving:
+            self._cycle(key, pou.name.span)
+            return t
+        self._resolving.append(key)
+        for block, decl, ident in declared(pou.blocks):
+            if block.kind not in FIELD_SECTIONS or "CONSTANT" in block.qualifiers:
+                continue
+            if decl.location is None:
+                retain = bool({"RETAIN", "PERSISTENT"} & block.qualifiers)
+                self._field(t, decl, ident, block.kind, retain)
+        self._resolving.pop()
+        _close(t)
+        self._fb_types[id(pou)] = t
+        return t
+
+    # --- initial values ----------------------------------------------------------------------
+
+    def default_value(self, t: Type) -> int | float | bytes:
+        """The default initial value of a scalar type (IEC 61131-3:2013 Table 10)."""
+        if isinstance(t, EnumType):
+            return t.default
+        if isinstance(t, SubrangeType):
+            return t.low
+        if isinstance(t, StringType):
+            return b""
+        if isinstance(t, Elementary) and t.group == "real":
+            return 0.0
+        return 0
+
+
+def _close(owner: StructType | FbType) -> None:
+    """Round the size up to the alignment; nothing has size 0."""
+    owner.size = max((owner.size + owner.align - 1) // owner.align * owner.align, owner.align)

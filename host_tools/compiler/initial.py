@@ -1,0 +1,148 @@
+"""Writes initial values into an image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from host_tools.compiler import tree
+from host_tools.compiler.constants import pack_scalar
+from host_tools.compiler.declarations import MAX_ARRAY_BYTES, Declarations
+from host_tools.compiler.diagnostics import did_you_mean
+from host_tools.compiler.tree import fold
+from host_tools.compiler.types import (
+    ArrayType,
+    FbType,
+    StringType,
+    StructType,
+    Type,
+    Unknown,
+    kind_of,
+    size_align,
+)
+
+
+def write_initial(
+    names: Declarations, data: bytearray, at: int, t: Type, init: tree.Expr | None
+) -> None:
+    """Write the initial value of a variable of type `t` into `data` at offset `at`."""
+    if isinstance(t, Unknown):
+        return
+    if isinstance(t, ArrayType):
+        _array(names, data, at, t, init)
+    elif isinstance(t, StructType | FbType):
+        _struct(names, data, at, t, init)
+    elif isinstance(t, StringType):
+        value = names.constant(init, t, "an initial value") if init is not None else None
+        text = value.const if value is not None else b""
+        assert isinstance(text, bytes)
+        width = 2 if t.wide else 1
+        text = text[: t.length * width]
+        length = len(text) // width
+        data[at : at + 4] = t.length.to_bytes(2, "little") + length.to_bytes(2, "little")
+        data[at + 4 : at + 4 + len(text)] = text
+    else:
+        const = names.default_value(t)
+        if init is not None:
+            value = names.constant(init, t, "an initial value")
+            if value is not None and isinstance(value.const, int | float):
+                const = value.const
+        assert isinstance(const, int | float)
+        raw = pack_scalar(const, kind_of(t))
+        data[at : at + len(raw)] = raw
+
+
+def _array(
+    names: Declarations, data: bytearray, at: int, t: ArrayType, init: tree.Expr | None
+) -> None:
+    """The values given, then the default of the element. A multi-dimensional array may be
+    written flat or as arrays of rows."""
+    step = size_align(t.element)[0]
+    values: list[tree.Expr | None] = []
+    if isinstance(init, tree.ArrayInit):
+        _flatten(names, init.elements, values, t.count)
+    elif init is not None and not isinstance(init, tree.Missing):
+        _wrong_shape(names, init, t, "[value, value, …]")
+    rows = len(t.bounds) > 1 and bool(values)
+    rows = rows and all(isinstance(v, tree.ArrayInit) for v in values)
+    one: Type = ArrayType(t.bounds[1:], t.element) if rows else t.element
+    one_count = one.count if rows and isinstance(one, ArrayType) else 1
+    most = t.count // one_count
+    if len(values) > most:
+        assert init is not None
+        names.reporter.report(
+            "E0219",
+            f"too many initial values for {t}",
+            init.span,
+            help=f"it has {most} elements; remove the surplus or make the array larger",
+        )
+        del values[most:]
+    for i, v in enumerate(values):
+        write_initial(names, data, at + i * one_count * step, one, v)
+    start = len(values) * one_count
+    if start < t.count:
+        default = bytearray(step)
+        write_initial(names, default, 0, t.element, None)
+        if any(default):
+            data[at + start * step : at + t.count * step] = bytes(default) * (t.count - start)
+
+
+def _flatten(
+    names: Declarations, elements: Iterable[tree.Expr], into: list[tree.Expr | None], most: int
+) -> None:
+    for e in elements:
+        if not isinstance(e, tree.Repeat):
+            into.append(e)
+            continue
+        count = names.integer_constant(e.count, "a repetition count")
+        if count is None:
+            continue
+        if not 0 <= count <= MAX_ARRAY_BYTES:
+            names.reporter.report(
+                "E0220",
+                f"{count} is no repetition count",
+                e.count.span,
+                help="it says how often the values in parentheses are repeated",
+            )
+            continue
+        one: list[tree.Expr | None] = []
+        if e.values:
+            _flatten(names, e.values, one, most)
+        else:
+            one = [None]
+        into.extend(one * min(count, most + 1))
+
+
+def _struct(
+    names: Declarations,
+    data: bytearray,
+    at: int,
+    t: StructType | FbType,
+    init: tree.Expr | None,
+) -> None:
+    given: dict[str, tree.Expr] = {}
+    if isinstance(init, tree.StructInit):
+        for f in init.fields:
+            key = fold(f.name.name)
+            if key not in t.fields:
+                members = [x.name for x in t.fields.values()]
+                names.reporter.report(
+                    "E0231",
+                    f"{t} has no member '{f.name.name}'",
+                    f.name.span,
+                    help=did_you_mean(f.name.name, members)
+                    or f"its members are {', '.join(members[:12])}",
+                )
+            else:
+                given[key] = f.value
+    elif init is not None and not isinstance(init, tree.Missing):
+        _wrong_shape(names, init, t, "(member := value, …)")
+    for key, field in t.fields.items():
+        if field.section != "VAR_IN_OUT":
+            value = given.get(key, field.init)
+            write_initial(names, data, at + field.offset, field.type, value)
+
+
+def _wrong_shape(names: Declarations, init: tree.Expr, t: Type, form: str) -> None:
+    names.reporter.report(
+        "E0221", f"this is no initial value for {t}", init.span, help=f"write {form}"
+    )

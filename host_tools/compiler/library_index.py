@@ -1,0 +1,62 @@
+"""Finds the functions and function blocks of the standard library without parsing all of it.
+
+The library is Structured Text (`library/*.st`). Only what a program uses is parsed: a look over
+the texts finds where each POU starts and ends, and the parser gets that slice, with line breaks
+before it so that positions stay those of the file.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from host_tools.compiler import tree
+from host_tools.compiler.diagnostics import Reporter
+from host_tools.compiler.source import Source
+
+_DIRECTORY = Path(__file__).parent / "library"
+_POU = re.compile(r"^(FUNCTION_BLOCK|FUNCTION)[ \t]+(\w+).*?^END_\1\b", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a library POU stands."""
+
+    file: str
+    kind: str
+    name: str
+    start: int
+    end: int
+
+
+@cache
+def _text(file: str) -> str:
+    return (_DIRECTORY / file).read_text(encoding="utf-8")
+
+
+@cache
+def index() -> dict[str, Entry]:
+    """Folded name -> entry, for the whole library."""
+    found: dict[str, Entry] = {}
+    for path in sorted(_DIRECTORY.glob("*.st")):
+        for m in _POU.finditer(_text(path.name)):
+            entry = Entry(path.name, m[1], m[2], m.start(), m.end())
+            found[tree.fold(m[2])] = entry
+    return found
+
+
+def parse_entry(entry: Entry, source_index: int) -> tree.Pou:
+    """The syntax tree of one library POU. A library that does not parse is a bug of ours."""
+    from host_tools.compiler.parser import parse
+
+    text = _text(entry.file)
+    before = text.count("\n", 0, entry.start)
+    slice_ = "\n" * before + text[entry.start : entry.end] + "\n"
+    reporter = Reporter()
+    unit = parse(Source(f"library/{entry.file}", slice_, source_index, library=True), reporter)
+    for declaration in unit.declarations:
+        if isinstance(declaration, tree.Pou) and not reporter.has_errors:
+            return declaration
+    raise AssertionError(f"library/{entry.file}: {entry.name}: {reporter.diagnostics}")

@@ -1,0 +1,159 @@
+"""The state of lowering one body: its names, locals, frame and the statements made so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from host_tools.compiler import ir, tree
+from host_tools.compiler.source import Span, position
+from host_tools.compiler.symbols import Symbol, Touch, Value
+from host_tools.compiler.tree import fold
+from host_tools.compiler.types import FbType, Type, kind_of, size_align
+
+if TYPE_CHECKING:
+    from host_tools.compiler.declarations import Declarations
+
+
+class NeedsAddress(Exception):
+    """A local whose address is taken must live in the frame: lowering starts again with that
+    known. Carries the folded name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Body:
+    """What lowering one function, block body, program or task needs to know and collects.
+
+    `function` gives the Func name of a callee and makes sure that it is lowered.
+    """
+
+    def __init__(
+        self,
+        declarations: Declarations,
+        *,
+        constants_only: bool = False,
+        function: Callable[[tree.Pou, Span], str] | None = None,
+    ) -> None:
+        self.declarations = declarations
+        self.reporter = declarations.reporter
+        self.constants_only = constants_only
+        self._function = function
+        self.symbols: dict[str, Symbol] = {}
+        self.this: FbType | None = None
+        self.locals: list[ir.Variable] = []
+        self.block: list[ir.Stmt] = []
+        self.frame = 0
+        self.in_memory: set[str] = set()
+        self.result: Symbol | None = None
+        self.touch = Touch()
+        self.loops = 0
+        self.loop_variables: list[str] = []
+        self.direct: Callable[[tree.Direct], tuple[int, int | None] | None] | None = None
+        self.statics: Callable[[Type, tree.Expr | None, str], int] | None = None
+        self.make_return: Callable[[], None] = lambda: self.emit(ir.Return())
+        self._last_mark = -1
+
+    @classmethod
+    def for_constants(cls, declarations: Declarations) -> Body:
+        """A body in which only constant expressions can be evaluated."""
+        return cls(declarations, constants_only=True)
+
+    # --- statements --------------------------------------------------------------------------
+
+    def emit(self, statement: ir.Stmt) -> None:
+        self.block.append(statement)
+
+    def mark(self, span: Span) -> None:
+        """Note in the IR where the following statements come from."""
+        pos = position(span)
+        if pos != self._last_mark:
+            self._last_mark = pos
+            self.emit(ir.Mark(pos))
+
+    def forget_mark(self) -> None:
+        """The next statement notes its position again, whatever was noted before."""
+        self._last_mark = -1
+
+    @contextmanager
+    def nested(self) -> Iterator[list[ir.Stmt]]:
+        """Statements emitted inside go to a list of their own."""
+        outer, self.block = self.block, []
+        try:
+            yield self.block
+        finally:
+            self.block = outer
+            self._last_mark = -1
+
+    # --- locals and frame --------------------------------------------------------------------
+
+    def new_local(self, name: str, kind: str) -> int:
+        self.locals.append(ir.Variable(name, kind))
+        return len(self.locals) - 1
+
+    def temporary(self, expr: ir.Expr) -> ir.Expr:
+        """`expr` evaluated now, once, into a local."""
+        if isinstance(expr, ir.Const | ir.Local):
+            return expr
+        index = self.new_local("", expr.kind)
+        self.emit(ir.SetLocal(index, expr))
+        return ir.Local(expr.kind, index)
+
+    def frame_slot(self, t: Type) -> ir.Addr:
+        """Space for one value of type `t` in the frame."""
+        size, align = size_align(t)
+        offset = (self.frame + align - 1) // align * align
+        self.frame = offset + size
+        return ir.Addr("frame", offset)
+
+    # --- names -------------------------------------------------------------------------------
+
+    def function(self, pou: tree.Pou, span: Span) -> str:
+        assert self._function is not None
+        name = self._function(pou, span)
+        self.touch.calls.setdefault(name, span)
+        return name
+
+    def lookup(self, name: str) -> Symbol | None:
+        """A variable or constant by name: locals, members of this block, then globals."""
+        key = fold(name)
+        symbol = self.symbols.get(key)
+        if symbol is not None:
+            return symbol
+        constant = self.declarations.global_constant(name)
+        if constant is not None:
+            return constant
+        return self.declarations.global_symbols.get(key)
+
+    def names(self) -> list[str]:
+        return [s.name for s in self.symbols.values()] + [
+            s.name for s in self.declarations.global_symbols.values()
+        ]
+
+    # --- order of evaluation -----------------------------------------------------------------
+
+    def in_order(self, steps: list[Callable[[], Value]]) -> list[Value]:
+        """Evaluate in order. Where a later step emits statements (a call), the values before it
+        are put into temporaries ahead of those statements."""
+        values: list[Value] = []
+        for step in steps:
+            before = len(self.block)
+            value = step()
+            if len(self.block) > before:
+                self._spill(values, before)
+            values.append(value)
+        return values
+
+    def _spill(self, values: list[Value], at: int) -> None:
+        later = self.block[at:]
+        del self.block[at:]
+        for v in values:
+            if v.const is None and v.addr is None:
+                v.expr = self.temporary(v.expr)
+        self.block.extend(later)
+
+
+def scalar_const(t: Type, value: int | float | bytes) -> ir.Const:
+    return ir.Const(kind_of(t), value)

@@ -1,0 +1,436 @@
+"""Lowers calls: user functions, function block instances, library and standard functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from host_tools.compiler import ir, tree
+from host_tools.compiler.declarations import declared
+from host_tools.compiler.diagnostics import Label, did_you_mean
+from host_tools.compiler.lowering import expressions, places
+from host_tools.compiler.lowering.body import Body
+from host_tools.compiler.source import Span
+from host_tools.compiler.symbols import Place, Value
+from host_tools.compiler.tree import fold
+from host_tools.compiler.types import (
+    BOOL,
+    FbType,
+    Field,
+    StringType,
+    Type,
+    Unknown,
+    is_aggregate,
+    kind_of,
+    same,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a FUNCTION. section: VAR_INPUT, VAR_OUTPUT, VAR_IN_OUT."""
+
+    name: str
+    type: Type
+    section: str
+    init: tree.Expr | None
+    span: Span
+
+
+def parameters(body: Body, pou: tree.Pou) -> list[Parameter]:
+    """The parameters of a FUNCTION in the order of their declaration."""
+    found = []
+    for block, decl, ident in declared(pou.blocks):
+        if block.kind in ("VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT"):
+            t = body.declarations.resolve(decl.type)
+            init = decl.init or body.declarations.default_init(decl.type)
+            found.append(Parameter(ident.name, t, block.kind, init, ident.span))
+    return found
+
+
+def by_reference(p: Parameter) -> bool:
+    """Parameters that are passed as an image address."""
+    return p.section != "VAR_INPUT" or is_aggregate(p.type)
+
+
+def call_expression(body: Body, node: tree.Call, expected: Type | None) -> Value:
+    """A call whose value is wanted."""
+    value = call(body, node, expected)
+    if value is None:
+        return expressions.unknown(node.span)
+    return value
+
+
+def call(body: Body, node: tree.Call, expected: Type | None = None) -> Value | None:
+    """Lower a call; None where it has no value (a function block) or was reported."""
+    from host_tools.compiler.lowering import standard
+
+    callee = node.callee
+    if isinstance(callee, tree.Name):
+        symbol = body.lookup(callee.name)
+        if symbol is None:
+            user = body.declarations.pous.get(fold(callee.name))
+            if user is None or user.span.source.library:
+                made = standard.call(body, node, callee.name, expected)
+                if made is not None:
+                    return made
+            pou = body.declarations.find_pou(callee.name)
+            if pou is not None and pou.kind == "FUNCTION":
+                return _function(body, node, pou)
+            if pou is not None:
+                _not_callable(body, callee, pou)
+                return None
+            known = body.declarations.pou_names() + standard.names() + body.names()
+            body.reporter.report(
+                "E0207",
+                f"there is no function '{callee.name}'",
+                callee.span,
+                label="not found",
+                help=did_you_mean(callee.name, known),
+            )
+            return None
+    if body.constants_only:
+        body.reporter.report("E0210", "a function block is not constant", node.span)
+        return None
+    where = places.place(body, callee)
+    if where is None:
+        return None
+    if not isinstance(where.type, FbType):
+        if not isinstance(where.type, Unknown):
+            body.reporter.report(
+                "E0244",
+                f"{where.type} cannot be called",
+                callee.span,
+                help="only functions and function block instances can",
+            )
+        return None
+    _block(body, node, where, where.type)
+    return None
+
+
+def _not_callable(body: Body, callee: tree.Name, pou: tree.Pou) -> None:
+    if pou.kind == "FUNCTION_BLOCK":
+        help_ = f"declare an instance: my_{callee.name.lower()} : {pou.name.name}; and call that"
+    else:
+        help_ = "programs are started by tasks: PROGRAM name WITH task : Type;"
+    body.reporter.report(
+        "E0206",
+        f"'{callee.name}' is a {pou.kind} and cannot be called by its name",
+        callee.span,
+        help=help_,
+    )
+
+
+# --- functions -------------------------------------------------------------------------------
+
+
+def _function(body: Body, node: tree.Call, pou: tree.Pou) -> Value | None:
+    if body.constants_only:
+        body.reporter.report(
+            "E0210",
+            f"a call of {pou.name.name} is not constant",
+            node.span,
+            help="use literals and constants",
+        )
+        return None
+    params = parameters(body, pou)
+    given = match_arguments(body, node, params, pou.name.name)
+    if given is None:
+        return None
+    steps = []
+    outputs: list[tuple[Place, ir.Addr, Type, bool]] = []
+    after: list[tuple[Place, ir.Addr]] = []
+    for p in params:
+        steps.append(lambda p=p: _argument(body, p, given.get(fold(p.name)), node, outputs, after))
+    values = body.in_order(steps)  # type: ignore[arg-type]
+    if any(isinstance(v.type, Unknown) for v in values):
+        return None
+    args = [v.expr for v in values]
+    result_type = body.declarations.resolve(pou.result) if pou.result is not None else None
+    result_slot: ir.Addr | None = None
+    if result_type is not None and is_aggregate(result_type):
+        result_slot = body.frame_slot(result_type)
+        args.append(ir.AddrOf("u32", result_slot))
+    name = body.function(pou, node.span)
+    result = None
+    if result_type is not None and result_slot is None and not isinstance(result_type, Unknown):
+        result = body.new_local("", kind_of(result_type))
+    body.emit(ir.Call(name, tuple(args), None, result))
+    for target, slot in after:
+        body.emit(ir.StoreBit(target.addr or slot, target.bit or 0, ir.Load("b1", slot)))
+    for target, slot, t, negated in outputs:
+        _deliver(body, target, places.load(body, Place(t, target.span, slot)), negated)
+    if result_type is None:
+        return Value(Unknown(), expressions.NOTHING, node.span)
+    if result_slot is not None:
+        return Value(result_type, ir.AddrOf("u32", result_slot), node.span, addr=result_slot)
+    if result is None:
+        return None
+    return Value(result_type, ir.Local(kind_of(result_type), result), node.span)
+
+
+def _argument(
+    body: Body,
+    p: Parameter,
+    given: tree.Argument | None,
+    node: tree.Call,
+    outputs: list[tuple[Place, ir.Addr, Type, bool]],
+    after: list[tuple[Place, ir.Addr]],
+) -> Value:
+    span = given.span if given is not None else node.span
+    if p.section == "VAR_OUTPUT":
+        slot = body.frame_slot(p.type)
+        if given is not None and given.value is not None:
+            target = places.place(body, given.value, write=True)
+            if target is not None:
+                outputs.append((places.frozen(body, target), slot, p.type, given.negated))
+        return Value(p.type, ir.AddrOf("u32", slot), span)
+    if p.section == "VAR_IN_OUT":
+        if given is None or given.value is None:
+            body.reporter.report(
+                "E0246",
+                f"the VAR_IN_OUT parameter '{p.name}' needs a variable",
+                node.span,
+                others=[Label(p.span, "declared here")],
+            )
+            return expressions.unknown(span)
+        return _reference_to(body, given.value, p.type, p.name, p.span, after)
+    if given is None or given.value is None:
+        return _default(body, p, span)
+    value = expressions.expression(body, given.value, p.type)
+    value = expressions.convert(body, value, p.type, f"parameter '{p.name}'")
+    if isinstance(p.type, StringType) and not isinstance(value.type, Unknown):
+        count = ir.Const("i32", p.type.length)
+        value.expr = ir.Intrinsic(p.type.kind, "cut", (value.expr, count))
+    return value
+
+
+def _default(body: Body, p: Parameter, span: Span) -> Value:
+    if is_aggregate(p.type):
+        body.reporter.report(
+            "E0245",
+            f"parameter '{p.name}' is missing",
+            span,
+            others=[Label(p.span, "declared here")],
+        )
+        return expressions.unknown(span)
+    if p.init is not None:
+        value = body.declarations.constant(p.init, p.type, "a default value")
+        return value if value is not None else expressions.unknown(span)
+    return expressions.constant_value(p.type, body.declarations.default_value(p.type), span)
+
+
+def _reference_to(
+    body: Body,
+    node: tree.Expr,
+    wanted: Type,
+    name: str,
+    declared_at: Span,
+    after: list[tuple[Place, ir.Addr]] | None,
+) -> Value:
+    """The address of the variable given for a VAR_IN_OUT parameter."""
+    where = places.place(body, node, write=True)
+    if where is None:
+        return expressions.unknown(node.span)
+    strings = isinstance(where.type, StringType) and isinstance(wanted, StringType)
+    fits = same(where.type, wanted) or (
+        strings and where.type.wide == wanted.wide  # type: ignore[union-attr]
+    )
+    if not fits:
+        body.reporter.report(
+            "E0247",
+            f"VAR_IN_OUT '{name}' is {wanted}, this variable is {where.type}",
+            node.span,
+            others=[Label(declared_at, "declared here")],
+            help="both must have the same type, since the block works on the variable itself",
+        )
+        return expressions.unknown(node.span)
+    if where.bit is not None:
+        if after is None:
+            body.reporter.report(
+                "E0248",
+                "a single bit has no address to pass as VAR_IN_OUT",
+                node.span,
+                help="copy it to a BOOL variable, pass that, and copy it back",
+            )
+            return expressions.unknown(node.span)
+        where = places.frozen(body, where)
+        slot = body.frame_slot(BOOL)
+        body.emit(ir.Store(slot, places.load(body, where).expr))
+        after.append((where, slot))
+        return Value(wanted, ir.AddrOf("u32", slot), node.span)
+    return Value(wanted, ir.AddrOf("u32", places.address(where)), node.span)
+
+
+def match_arguments(
+    body: Body, node: tree.Call, params: list[Parameter], name: str
+) -> dict[str, tree.Argument] | None:
+    """Which argument goes to which parameter, by folded name; None after an error."""
+    given: dict[str, tree.Argument] = {}
+    by_name = {fold(p.name): p for p in params}
+    ok = True
+    position_ = 0
+    for a in node.arguments:
+        if a.name is None:
+            if position_ >= len(params):
+                body.reporter.report(
+                    "E0245",
+                    f"{name} takes {len(params)} parameter{'s' * (len(params) != 1)}, "
+                    f"{len(node.arguments)} are given",
+                    a.span,
+                    label="one too many",
+                )
+                return None
+            key = fold(params[position_].name)
+            position_ += 1
+        else:
+            key = fold(a.name.name)
+        p = by_name.get(key)
+        if p is None:
+            assert a.name is not None
+            _no_parameter(body, a.name, name, [x.name for x in params])
+            ok = False
+            continue
+        if a.name is not None and a.output != (p.section == "VAR_OUTPUT"):
+            _wrong_arrow(body, a, p.name, p.section)
+            ok = False
+            continue
+        if key in given:
+            body.reporter.report(
+                "E0249",
+                f"'{p.name}' is given twice",
+                a.span,
+                others=[Label(given[key].span, "first here")],
+            )
+            ok = False
+            continue
+        given[key] = a
+    if position_ and ok:
+        missing = [
+            p
+            for p in params
+            if p.section == "VAR_INPUT" and fold(p.name) not in given and not p.init
+        ]
+        if missing:
+            body.reporter.report(
+                "E0245",
+                f"{name} needs a value for '{missing[0].name}'",
+                node.span,
+                others=[Label(missing[0].span, "declared here")],
+                help="give all parameters, or name the ones you give: "
+                f"{name}({missing[0].name} := …)",
+            )
+            ok = False
+    return given if ok else None
+
+
+def _no_parameter(body: Body, ident: tree.Identifier, callee: str, known: list[str]) -> None:
+    body.reporter.report(
+        "E0252",
+        f"{callee} has no parameter '{ident.name}'",
+        ident.span,
+        help=did_you_mean(ident.name, known) or (f"it has {', '.join(known)}" if known else ""),
+    )
+
+
+def _wrong_arrow(body: Body, a: tree.Argument, name: str, section: str) -> None:
+    help_ = f"write {name} := …" if a.output else f"write {name} => …"
+    body.reporter.report("E0253", f"'{name}' is {section}", a.span, help=help_)
+
+
+# --- function blocks -------------------------------------------------------------------------
+
+
+def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> None:
+    """Inputs are stored into the instance in the order written, the body runs, outputs are
+    copied out. Inputs that are not given keep their value."""
+    where = places.frozen(body, where)
+    instance = places.address(where)
+    inputs = [f for f in t.fields.values() if f.section in ("VAR_INPUT", "VAR_IN_OUT")]
+    outputs: list[tuple[tree.Argument, Field]] = []
+    seen: dict[str, tree.Argument] = {}
+    position_ = 0
+    for a in node.arguments:
+        if a.name is None:
+            if position_ >= len(inputs):
+                body.reporter.report(
+                    "E0245", f"{t} has {len(inputs)} inputs", a.span, label="one too many"
+                )
+                return
+            field: Field | None = inputs[position_]
+            position_ += 1
+        else:
+            field = t.fields.get(fold(a.name.name))
+            if field is not None and field.section not in (
+                "VAR_INPUT",
+                "VAR_IN_OUT",
+                "VAR_OUTPUT",
+            ):
+                field = None
+        if field is None:
+            assert a.name is not None
+            known = [
+                f.name
+                for f in t.fields.values()
+                if f.section in ("VAR_INPUT", "VAR_IN_OUT", "VAR_OUTPUT")
+            ]
+            _no_parameter(body, a.name, str(t), known)
+            continue
+        if a.name is not None and a.output != (field.section == "VAR_OUTPUT"):
+            _wrong_arrow(body, a, field.name, field.section)
+            continue
+        key = fold(field.name)
+        if key in seen:
+            body.reporter.report(
+                "E0249",
+                f"'{field.name}' is given twice",
+                a.span,
+                others=[Label(seen[key].span, "first here")],
+            )
+            continue
+        seen[key] = a
+        if a.output:
+            outputs.append((a, field))
+        elif a.value is not None:
+            _input(body, a.value, field, instance)
+    for field in inputs:
+        if field.section == "VAR_IN_OUT" and fold(field.name) not in seen:
+            body.reporter.report(
+                "E0246",
+                f"the VAR_IN_OUT parameter '{field.name}' needs a variable",
+                node.span,
+                others=[Label(field.span, "declared here")],
+            )
+    places.note_write(body, where, node.span)
+    name = body.function(t.pou, node.span)
+    body.emit(ir.Call(name, (), instance))
+    for a, field in outputs:
+        if a.value is None:
+            continue
+        target = places.place(body, a.value, write=True)
+        if target is None:
+            continue
+        source = Place(field.type, a.span, places.shifted(instance, field.offset))
+        _deliver(body, target, places.load(body, source), a.negated)
+
+
+def _input(body: Body, node: tree.Expr, field: Field, instance: ir.Addr) -> None:
+    slot = Place(field.type, node.span, places.shifted(instance, field.offset))
+    if field.section == "VAR_IN_OUT":
+        value = _reference_to(body, node, field.type, field.name, field.span, None)
+        if not isinstance(value.type, Unknown):
+            assert slot.addr is not None
+            body.emit(ir.Store(slot.addr, value.expr))
+        return
+    value = expressions.expression(body, node, field.type)
+    value = expressions.convert(body, value, field.type, f"input '{field.name}'")
+    if not isinstance(value.type, Unknown):
+        places.store(body, slot, value)
+
+
+def _deliver(body: Body, target: Place, value: Value, negated: bool) -> None:
+    """`output => target`"""
+    if negated:
+        value = Value(BOOL, ir.Unary("b1", "not", value.expr), value.span)
+    value = expressions.convert(body, value, target.type, "output")
+    if not isinstance(value.type, Unknown):
+        places.store(body, target, value)

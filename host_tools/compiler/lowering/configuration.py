@@ -1,0 +1,233 @@
+"""Tasks and program instances: what CONFIGURATION says, or what stands in for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from host_tools.compiler import tree
+from host_tools.compiler.declarations import Declarations
+from host_tools.compiler.diagnostics import did_you_mean
+from host_tools.compiler.lowering import expressions, places
+from host_tools.compiler.lowering.body import Body
+from host_tools.compiler.lowering.calls import _no_parameter, _wrong_arrow
+from host_tools.compiler.source import Span
+from host_tools.compiler.symbols import ProgramInstance, Symbol
+from host_tools.compiler.tree import fold
+from host_tools.compiler.types import BOOL, TIME, UINT, Unknown, base_of
+
+DEFAULT_INTERVAL_NS = 10_000_000
+LOWEST_PRIORITY = 65_535
+
+
+@dataclass(slots=True)
+class TaskPlan:
+    """A task before lowering. `single` finds the image byte and bit of its BOOL."""
+
+    name: str
+    interval_ns: int
+    priority: int
+    span: Span | None = None
+    single: Callable[[Body], tuple[int, int] | None] | None = None
+    programs: list[ProgramInstance] = field(default_factory=list)
+
+
+def configure(names: Declarations) -> tuple[list[TaskPlan], list[ProgramInstance]]:
+    """Tasks in the order of declaration; programs without a task share one that is freewheeling.
+    Without CONFIGURATION each PROGRAM has one instance of its name in the 10 ms task `main`."""
+    if not names.configurations:
+        return _default(names)
+    plans: list[TaskPlan] = []
+    instances: list[ProgramInstance] = []
+    free: list[ProgramInstance] = []
+    for resource in names.configurations[0].resources:
+        local: dict[str, TaskPlan] = {}
+        for task in resource.tasks:
+            plan = _task(names, task)
+            first = local.get(fold(task.name.name))
+            if first is not None:
+                assert first.span is not None
+                names.duplicate(task.name, first.span)
+                continue
+            local[fold(task.name.name)] = plan
+            plans.append(plan)
+        for declared in resource.programs:
+            instance = _instance(names, declared, instances)
+            if instance is None:
+                continue
+            instances.append(instance)
+            if declared.task is None:
+                free.append(instance)
+                continue
+            found = local.get(fold(declared.task.name))
+            if found is None:
+                names.reporter.report(
+                    "E0276",
+                    f"there is no task '{declared.task.name}'",
+                    declared.task.span,
+                    help=did_you_mean(declared.task.name, [p.name for p in plans])
+                    or f"declare it: TASK {declared.task.name}(INTERVAL := T#10ms);",
+                )
+                continue
+            found.programs.append(instance)
+    if free:
+        plans.append(TaskPlan("freewheeling", 0, LOWEST_PRIORITY, free[0].span, None, free))
+    if not instances:
+        names.reporter.report(
+            "E0277",
+            "this CONFIGURATION starts no program",
+            names.configurations[0].name.span,
+            help="add, for example: PROGRAM main WITH task1 : Main;",
+        )
+    return plans, instances
+
+
+def _default(names: Declarations) -> tuple[list[TaskPlan], list[ProgramInstance]]:
+    plan = TaskPlan("main", DEFAULT_INTERVAL_NS, 1)
+    for unit in names.units:
+        for d in unit.declarations:
+            if isinstance(d, tree.Pou) and d.kind == "PROGRAM":
+                plan.programs.append(
+                    ProgramInstance(d.name.name, d, "main", (), False, d.name.span)
+                )
+                plan.span = plan.span or d.name.span
+    return [plan], list(plan.programs)
+
+
+def _instance(
+    names: Declarations, declared: tree.ProgramDecl, before: list[ProgramInstance]
+) -> ProgramInstance | None:
+    pou = names.find_pou(declared.type.name)
+    if pou is None or pou.kind != "PROGRAM":
+        programs = [p.name.name for p in names.pous.values() if p.kind == "PROGRAM"]
+        names.reporter.report(
+            "E0278",
+            f"there is no PROGRAM '{declared.type.name}'",
+            declared.type.span,
+            label=f"this is a {pou.kind}" if pou is not None else "",
+            help=did_you_mean(declared.type.name, programs)
+            or (f"the programs are {', '.join(programs)}" if programs else ""),
+        )
+        return None
+    for other in before:
+        if fold(other.name) == fold(declared.name.name):
+            names.duplicate(declared.name, other.span)
+            return None
+    return ProgramInstance(
+        declared.name.name,
+        pou,
+        declared.task.name if declared.task is not None else None,
+        declared.arguments,
+        declared.retain,
+        declared.name.span,
+    )
+
+
+def _task(names: Declarations, task: tree.TaskDecl) -> TaskPlan:
+    plan = TaskPlan(task.name.name, 0, LOWEST_PRIORITY, task.name.span)
+    known = ("INTERVAL", "PRIORITY", "SINGLE")
+    for a in task.parameters:
+        key = fold(a.name.name) if a.name is not None else ""
+        if key not in known or a.value is None or a.output:
+            names.reporter.report(
+                "E0279",
+                f"a TASK has no parameter '{a.name.name if a.name else a.span.text}'",
+                a.span,
+                help=did_you_mean(key, known) or "it has INTERVAL, PRIORITY and SINGLE",
+            )
+        elif key == "SINGLE":
+            plan.single = _single(a.value)
+        elif key == "INTERVAL":
+            value = names.constant(a.value, TIME, "INTERVAL")
+            if value is not None:
+                assert isinstance(value.const, int)
+                if value.const <= 0:
+                    names.reporter.report(
+                        "E0281",
+                        "INTERVAL must be longer than zero",
+                        a.value.span,
+                        help="for example INTERVAL := T#10ms",
+                    )
+                else:
+                    plan.interval_ns = value.const
+        else:
+            value = names.constant(a.value, UINT, "PRIORITY")
+            if value is not None:
+                assert isinstance(value.const, int)
+                plan.priority = value.const
+    if not plan.interval_ns and plan.single is None:
+        names.reporter.report(
+            "E0281",
+            f"task '{plan.name}' is never released",
+            task.name.span,
+            help="give it INTERVAL := T#10ms (cyclic) or SINGLE := <BOOL variable> (on an event)",
+        )
+    return plan
+
+
+def _single(node: tree.Expr) -> Callable[[Body], tuple[int, int] | None]:
+    def find(body: Body) -> tuple[int, int] | None:
+        where = places.place(body, node)
+        if where is None:
+            return None
+        plain = where.addr is not None and where.addr.base == "static" and not where.addr.terms
+        if base_of(where.type) is not BOOL or not plain:
+            body.reporter.report(
+                "E0282",
+                "SINGLE needs a global BOOL variable",
+                node.span,
+                help="declare it in VAR_GLOBAL, or use an input such as %IX0.0",
+            )
+            return None
+        assert where.addr is not None
+        return where.addr.offset, where.bit or 0
+
+    return find
+
+
+# --- connections of a program instance -------------------------------------------------------
+
+
+def _field(
+    body: Body, instance: ProgramInstance, a: tree.Argument, symbols: dict[str, Symbol]
+) -> Symbol | None:
+    known = [s.name for s in symbols.values() if s.section in ("VAR_INPUT", "VAR_OUTPUT")]
+    symbol = symbols.get(fold(a.name.name)) if a.name is not None else None
+    if symbol is None or symbol.section not in ("VAR_INPUT", "VAR_OUTPUT"):
+        name = a.name if a.name is not None else tree.Identifier(a.span, a.span.text)
+        _no_parameter(body, name, instance.pou.name.name, known)
+        return None
+    if a.output != (symbol.section == "VAR_OUTPUT"):
+        _wrong_arrow(body, a, symbol.name, symbol.section)
+        return None
+    return symbol
+
+
+def connect_inputs(body: Body, instance: ProgramInstance, symbols: dict[str, Symbol]) -> None:
+    """Copy what is connected to the inputs of a program before it runs."""
+    for a in instance.arguments:
+        symbol = _field(body, instance, a, symbols)
+        if symbol is None or a.output or a.value is None:
+            continue
+        value = expressions.expression(body, a.value, symbol.type)
+        value = expressions.convert(body, value, symbol.type, f"input '{symbol.name}'")
+        if not isinstance(value.type, Unknown):
+            target = places.symbol_place(body, symbol, a.span, write=True)
+            places.store(body, target, value)
+
+
+def connect_outputs(body: Body, instance: ProgramInstance, symbols: dict[str, Symbol]) -> None:
+    """Copy the outputs of a program to what they are connected to."""
+    for a in instance.arguments:
+        symbol = symbols.get(fold(a.name.name)) if a.name is not None else None
+        if symbol is None or not a.output or a.value is None or symbol.section != "VAR_OUTPUT":
+            continue
+        target = places.place(body, a.value, write=True)
+        if target is None:
+            continue
+        if isinstance(a.value, tree.Direct):
+            target.type = expressions.direct_type(a.value, target.type, symbol.type)
+        value = places.load(body, places.symbol_place(body, symbol, a.span, False))
+        value = expressions.convert(body, value, target.type, f"output '{symbol.name}'")
+        if not isinstance(value.type, Unknown):
+            places.store(body, target, value)

@@ -1,0 +1,136 @@
+"""Rules that need the whole program: recursion, and what two tasks write."""
+
+from __future__ import annotations
+
+import itertools
+
+from host_tools.compiler import ir, tree
+from host_tools.compiler.diagnostics import Label, Reporter
+from host_tools.compiler.layout import area_of, direct_offset
+from host_tools.compiler.lowering.configuration import TaskPlan
+from host_tools.compiler.source import Span
+from host_tools.compiler.symbols import Touch
+
+
+def closure(touches: dict[str, Touch], name: str) -> Touch:
+    """What `name` and everything it calls reads and writes."""
+    total = Touch()
+    stack, seen = [name], {name}
+    while stack:
+        one = touches.get(stack.pop())
+        if one is None:
+            continue
+        for key, span in one.reads.items():
+            total.reads.setdefault(key, span)
+        for key, span in one.writes.items():
+            total.writes.setdefault(key, span)
+        for variable, span in one.globals.items():
+            total.globals.setdefault(variable, span)
+        for callee in one.calls:
+            if callee not in seen:
+                seen.add(callee)
+                stack.append(callee)
+    return total
+
+
+def check_recursion(
+    reporter: Reporter, touches: dict[str, Touch], functions: dict[str, ir.Func]
+) -> None:
+    """Recursion is an error: without it the stack depth is known (design, semantics)."""
+    done: set[str] = set()
+    for start in touches:
+        path: list[str] = []
+        todo: list[tuple[str, int]] = [(start, 0)]
+        while todo:
+            name, depth = todo.pop()
+            del path[depth:]
+            if name in path:
+                cycle = [*path[path.index(name) :], name]
+                first, second = cycle[0], cycle[1]
+                span = touches[first].calls[second]
+                shown = " → ".join(functions[n].source_name for n in cycle if n in functions)
+                others = [
+                    Label(
+                        touches[a].calls[b],
+                        f"{functions[a].source_name} calls {functions[b].source_name}",
+                    )
+                    for a, b in itertools.pairwise(cycle)
+                ]
+                reporter.report(
+                    "E0283",
+                    f"recursion: {shown}",
+                    span,
+                    label="this call closes the circle" if not others else "here",
+                    others=others,
+                    help="use a loop; a PLC must know how deep its stack gets",
+                )
+                return
+            if name in done:
+                continue
+            path.append(name)
+            callees = touches[name].calls if name in touches else {}
+            for callee in callees:
+                todo.append((callee, depth + 1))
+            if not callees:
+                done.add(name)
+
+
+def check_tasks(reporter: Reporter, plans: list[TaskPlan], touches: dict[str, Touch]) -> None:
+    """Two tasks that write one output: an error. One variable: a warning."""
+    outputs: list[tuple[int, int, int, str, Span]] = []
+    variables: dict[str, tuple[str, Span]] = {}
+    for number, plan in enumerate(plans):
+        touch = closure(touches, f"task_{number}")
+        mine: list[tuple[int, int, int, str, Span]] = []
+        for (area, offset, bit, size), span in touch.writes.items():
+            if area != "Q":
+                continue
+            first = offset * 8 + max(bit, 0)
+            last = first if bit >= 0 else (offset + size) * 8 - 1
+            for other_first, other_last, _, task, other in outputs:
+                if first <= other_last and other_first <= last:
+                    reporter.report(
+                        "E0280",
+                        f"tasks '{task}' and '{plan.name}' write the same output",
+                        span,
+                        label=f"written by '{plan.name}' here",
+                        others=[Label(other, f"written by '{task}' here")],
+                        help="let one task own the output and pass it the wish in a variable",
+                    )
+            mine.append((first, last, number, plan.name, span))
+        outputs += mine
+        for variable, span in touch.globals.items():
+            if variable in variables:
+                task, other = variables[variable]
+                reporter.report(
+                    "W0301",
+                    f"tasks '{task}' and '{plan.name}' both write '{variable}'",
+                    span,
+                    label=f"written by '{plan.name}' here",
+                    others=[Label(other, f"written by '{task}' here")],
+                    help="the last one wins; give each task a variable of its own",
+                )
+            else:
+                variables[variable] = (plan.name, span)
+
+
+def check_overlap(reporter: Reporter, directs: list[tree.Direct]) -> None:
+    """Where a program uses M addresses of two sizes that would overlap in shared bytes, say that
+    they do not here (docs/decisions/0002-located-variables.md)."""
+    first: dict[int, tree.Direct] = {}
+    units = {"X": 1, "B": 1, "W": 2, "D": 4, "L": 8}
+    for node in directs:
+        where = direct_offset(node)
+        if node.area != "M" or where is None:
+            continue
+        for byte in range(where[0], where[0] + units[node.size]):
+            other = first.setdefault(byte, node)
+            if area_of(other) != area_of(node):
+                reporter.report(
+                    "W0302",
+                    f"{node.span.text} is not a part of {other.span.text}",
+                    node.span,
+                    others=[Label(other.span, "each size has a range of its own")],
+                    help="take a word apart with word.%X0 or word.%B1",
+                )
+                return

@@ -1,0 +1,354 @@
+"""Lowers names and literals, and converts values."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from host_tools.compiler import ir, tree
+from host_tools.compiler.constants import round_float, wrap
+from host_tools.compiler.diagnostics import Label, did_you_mean
+from host_tools.compiler.lowering import calls, operators
+from host_tools.compiler.lowering.body import Body, scalar_const
+from host_tools.compiler.lowering.places import load, place
+from host_tools.compiler.source import Span, position
+from host_tools.compiler.symbols import ConstValue, Value
+from host_tools.compiler.tree import fold
+from host_tools.compiler.types import (
+    ANY_INT,
+    ANY_REAL,
+    BOOL,
+    DINT,
+    ELEMENTARY,
+    LINT,
+    REAL,
+    ULINT,
+    UNKNOWN,
+    Elementary,
+    EnumType,
+    FbType,
+    RefType,
+    StringType,
+    SubrangeType,
+    Type,
+    Unknown,
+    base_of,
+    conversion_name,
+    converts_implicitly,
+    fits,
+    is_aggregate,
+    is_integer,
+    kind_of,
+    size_align,
+)
+
+NOTHING = ir.Const("i32", 0)
+
+
+def unknown(span: Span) -> Value:
+    """The value of what has already been reported."""
+    return Value(UNKNOWN, NOTHING, span)
+
+
+def constant_value(t: Type, value: ConstValue, span: Span) -> Value:
+    """A known value of a scalar type."""
+    expr: ir.Expr
+    if isinstance(value, Fraction):
+        expr = ir.Const("f64", round_float(value, "f64"))
+    else:
+        expr = scalar_const(t, value)
+    return Value(t, expr, span, value)
+
+
+def expression(body: Body, node: tree.Expr, expected: Type | None = None) -> Value:
+    """Lower `node`. `expected` is the type the context wants: it decides what literals are and
+    nothing else; the caller still converts."""
+    match node:
+        case tree.Literal():
+            return literal(body, node, expected)
+        case tree.Unary():
+            return operators.unary(body, node, expected)
+        case tree.Binary():
+            return operators.binary(body, node, expected)
+        case tree.Call():
+            value = calls.call(body, node, expected)
+            return value if value is not None else _no_value(body, node)
+        case tree.Missing():
+            return unknown(node.span)
+        case tree.ArrayInit() | tree.StructInit() | tree.Repeat():
+            body.reporter.report(
+                "E0222",
+                "a list of values can only initialise a variable",
+                node.span,
+                help="assign the elements one by one, or declare a CONSTANT and copy it",
+            )
+            return unknown(node.span)
+        case tree.Name():
+            named = _named_value(body, node, expected)
+            if named is not None:
+                return named
+        case tree.Member(base=tree.Name() as base):
+            named = _enum_member(body, base, node)
+            if named is not None:
+                return named
+    where = place(body, node)
+    if where is not None and isinstance(node, tree.Direct) and expected is not None:
+        where.type = direct_type(node, where.type, expected)
+    return load(body, where) if where is not None else unknown(node.span)
+
+
+def _no_value(body: Body, node: tree.Call) -> Value:
+    """A call without a value: a function block, or something that was reported."""
+    if not body.reporter.has_errors:
+        body.reporter.report(
+            "E0244",
+            "this call has no value",
+            node.span,
+            help="call the block in a statement of its own, then read its outputs",
+        )
+    return unknown(node.span)
+
+
+def direct_type(node: tree.Direct, default: Type, wanted: Type) -> Type:
+    """A directly represented variable has a size but no type: it takes the type of its context
+    where the size is the same, else it is a bit string."""
+    wanted = base_of(wanted)
+    plain = isinstance(wanted, Elementary) and not wanted.universal and node.size != "X"
+    return wanted if plain and size_align(wanted)[0] == size_align(default)[0] else default
+
+
+# --- literals --------------------------------------------------------------------------------
+
+
+def literal(body: Body, node: tree.Literal, expected: Type | None) -> Value:
+    value, span = node.value, node.span
+    if node.kind == "typed":
+        t = body.declarations.named_type(node.prefix or "", node.span)
+        return _enum_value(body, t, str(node.value), node.span)
+    prefix = ELEMENTARY.get(fold(node.prefix)) if node.prefix else None
+    if node.kind == "bool":
+        return constant_value(BOOL, int(bool(value)), span)
+    if node.kind == "int":
+        assert isinstance(value, int)
+        plain = Value(ANY_INT, ir.Const("i64", value), span, value)
+        return plain if prefix is None else convert(body, plain, prefix)
+    if node.kind == "real":
+        plain = constant_value(ANY_REAL, Fraction(str(value)), span)
+        return plain if prefix is None else convert(body, plain, prefix)
+    if node.kind in ("string", "wstring"):
+        wide = node.kind == "wstring"
+        text = str(value)
+        data = text.encode("utf-16-le") if wide else text.encode("latin-1", errors="replace")
+        string = StringType(wide, max(len(data) // (2 if wide else 1), 1))
+        made = Value(string, ir.Const(string.kind, data), span, data)
+        return convert(body, made, prefix) if prefix is not None else made
+    assert isinstance(value, int)
+    name = node.prefix or {"time": "TIME", "date": "DATE", "tod": "TOD", "dt": "DT"}[node.kind]
+    return constant_value(ELEMENTARY[fold(name)], value, span)
+
+
+def _enum_value(body: Body, t: Type, name: str, span: Span) -> Value:
+    if isinstance(t, Unknown):
+        return unknown(span)
+    if not isinstance(t, EnumType):
+        body.reporter.report("E0223", f"{t} is not an enumeration", span)
+        return unknown(span)
+    number = t.values.get(fold(name))
+    if number is None:
+        body.reporter.report(
+            "E0224",
+            f"{t} has no value '{name}'",
+            span,
+            help=did_you_mean(name, t.spelling.values())
+            or f"its values are {', '.join(t.spelling.values())}",
+        )
+        return unknown(span)
+    return constant_value(t, number, span)
+
+
+def _enum_member(body: Body, base: tree.Name, node: tree.Member) -> Value | None:
+    """`Colour.Red` where Colour is a type and no variable of that name hides it."""
+    if body.lookup(base.name) is not None:
+        return None
+    if fold(base.name) not in body.declarations.type_decls:
+        return None
+    t = body.declarations.named_type(base.name, base.span)
+    return _enum_value(body, t, node.name, node.span)
+
+
+def _named_value(body: Body, node: tree.Name, expected: Type | None) -> Value | None:
+    """Constants and enumerated values by their bare name; None for variables."""
+    symbol = body.lookup(node.name)
+    if symbol is not None:
+        if symbol.storage != "const":
+            return None
+        if symbol.constant is None or isinstance(symbol.type, Unknown):
+            return unknown(node.span)
+        return constant_value(symbol.type, symbol.constant, node.span)
+    if fold(node.name) == "NULL":
+        return Value(RefType(UNKNOWN), ir.Const("u32", 0), node.span, 0)
+    candidates = body.declarations.enum_values.get(fold(node.name), [])
+    if isinstance(expected, EnumType):
+        for t, number in candidates:
+            if t is expected:
+                return constant_value(t, number, node.span)
+    if len(candidates) > 1:
+        body.reporter.report(
+            "E0225",
+            f"'{node.name}' is a value of several enumerations",
+            node.span,
+            label="which one?",
+            others=[Label(t.span, f"one is in {t}") for t, _ in candidates if t.span],
+            help=f"write {candidates[0][0]}#{node.name}",
+        )
+        return unknown(node.span)
+    if candidates:
+        return constant_value(candidates[0][0], candidates[0][1], node.span)
+    return None
+
+
+# --- conversion ------------------------------------------------------------------------------
+
+
+def convert(body: Body, value: Value, target: Type, what: str = "") -> Value:
+    """`value` as a `target`, by the implicit conversions; anything else is reported with the
+    function to call. Checks subranges."""
+    source = value.type
+    if isinstance(source, Unknown) or isinstance(target, Unknown):
+        return Value(UNKNOWN, value.expr, value.span)
+    if isinstance(target, SubrangeType):
+        return _into_subrange(body, value, target)
+    source = base_of(source)
+    if source == target:
+        return Value(target, value.expr, value.span, value.const, value.addr)
+    if isinstance(target, Elementary) and target.universal:
+        return value
+    if isinstance(source, Elementary) and source.universal:
+        return _from_literal(body, value, target)
+    if (
+        isinstance(target, Elementary)
+        and target.group == "char"
+        and isinstance(source, StringType)
+        and isinstance(value.const, bytes)
+        and len(value.const) == (2 if source.wide else 1)
+        and (not source.wide or target.kind == "u16")
+    ):
+        return constant_value(target, int.from_bytes(value.const, "little"), value.span)
+    if not converts_implicitly(source, target):
+        _refuse(body, value, source, target, what)
+        return unknown(value.span)
+    if isinstance(target, StringType):
+        if isinstance(source, Elementary):
+            return Value(target, ir.Intrinsic(target.kind, "from_char", (value.expr,)), value.span)
+        return Value(target, value.expr, value.span, value.const)
+    if is_aggregate(target):
+        return value
+    return retype(value, target)
+
+
+def retype(value: Value, target: Type) -> Value:
+    """`value` converted to the kind of `target` without asking whether that is allowed."""
+    kind = kind_of(target)
+    if value.expr.kind == kind:
+        return Value(target, value.expr, value.span, value.const, value.addr)
+    if value.const is not None and isinstance(value.const, int | float):
+        if kind in ("f32", "f64"):
+            return constant_value(target, round_float(value.const, kind), value.span)
+        if isinstance(value.const, int) and kind != "b1":
+            return constant_value(target, wrap(value.const, kind), value.span)
+    return Value(target, ir.Convert(kind, value.expr), value.span)
+
+
+def _into_subrange(body: Body, value: Value, target: SubrangeType) -> Value:
+    source = value.type
+    made = convert(body, value, target.base)
+    if isinstance(made.type, Unknown):
+        return made
+    if isinstance(made.const, int):
+        if not target.low <= made.const <= target.high:
+            body.reporter.report(
+                "E0226",
+                f"{made.const} is outside of {target.low}..{target.high}",
+                value.span,
+                help=f"{target} takes values from {target.low} to {target.high}",
+            )
+            return unknown(value.span)
+        return Value(target, made.expr, value.span, made.const)
+    if (
+        isinstance(source, SubrangeType)
+        and target.low <= source.low
+        and source.high <= target.high
+    ):
+        return Value(target, made.expr, value.span)
+    check = ir.Check(
+        made.expr.kind, made.expr, target.low, target.high, ir.Fault.RANGE, position(value.span)
+    )
+    return Value(target, check, value.span)
+
+
+def _from_literal(body: Body, value: Value, target: Type) -> Value:
+    """A literal meets its type."""
+    const = value.const
+    assert const is not None
+    assert not isinstance(const, bytes)
+    if isinstance(target, Elementary):
+        if target.group == "real" and isinstance(const, int | Fraction):
+            return constant_value(target, round_float(Fraction(const), target.kind), value.span)
+        if isinstance(const, int) and target.group in ("sint", "uint", "bit", "bool"):
+            if fits(const, target):
+                return constant_value(target, const, value.span)
+            help_ = "use a wider type"
+            if const < 0 and target.group in ("bit", "bool", "uint"):
+                help_ = f"{target} has no negative values"
+            body.reporter.report(
+                "E0227",
+                f"{const} does not fit {target}",
+                value.span,
+                label="too large" if const > 0 else "too small",
+                help=help_,
+            )
+            return unknown(value.span)
+        if isinstance(const, Fraction) and is_integer(target):
+            body.reporter.report(
+                "E0230",
+                f"a real literal does not convert to {target} by itself",
+                value.span,
+                help=f"write it without a fraction, or call REAL_TO_{target}(…) or TRUNC(…)",
+            )
+            return unknown(value.span)
+    _refuse(body, value, value.type, target, "")
+    return unknown(value.span)
+
+
+def _refuse(body: Body, value: Value, source: Type, target: Type, what: str) -> None:
+    name = conversion_name(source, target)
+    help_ = f"call {name}(…)" if name else ""
+    if isinstance(target, EnumType):
+        help_ = f"write one of its values, for example {next(iter(target.spelling.values()), '')}"
+    elif isinstance(source, FbType):
+        outputs = [f.name for f in source.fields.values() if f.section == "VAR_OUTPUT"]
+        help_ = f"name one of its outputs: {', '.join(outputs)}" if outputs else ""
+    elif isinstance(target, Elementary) and target.group == "time" and is_integer(source):
+        help_ = "write a duration, for example T#500ms, or call DINT_TO_TIME(…) with milliseconds"
+    elif target is BOOL and is_integer(source):
+        help_ = "compare it, for example (… <> 0)"
+    literal_ = isinstance(source, Elementary) and source.universal
+    body.reporter.report(
+        "E0230",
+        f"{source} does not convert to {target} by itself" + (f" ({what})" if what else ""),
+        value.span,
+        label="" if literal_ else f"this is {source}",
+        help=help_,
+    )
+
+
+def settle(body: Body, value: Value) -> Value:
+    """Give a literal that met no context a type of its own: DINT, LINT or ULINT; REAL."""
+    if isinstance(value.type, Elementary) and value.type.universal:
+        if value.type is ANY_REAL:
+            return convert(body, value, REAL)
+        assert isinstance(value.const, int)
+        for t in (DINT, LINT, ULINT):
+            if fits(value.const, t):
+                return convert(body, value, t)
+        return convert(body, value, ULINT)
+    return value

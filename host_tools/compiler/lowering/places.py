@@ -1,0 +1,514 @@
+"""Lowers what can be read, written, called and pointed at: variables, members, elements, parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from host_tools.compiler import ir, tree
+from host_tools.compiler.diagnostics import Label, did_you_mean
+from host_tools.compiler.lowering.body import Body, NeedsAddress
+from host_tools.compiler.source import Span, position
+from host_tools.compiler.symbols import Place, Symbol, Value
+from host_tools.compiler.tree import fold
+from host_tools.compiler.types import (
+    BOOL,
+    BYTE,
+    DWORD,
+    ELEMENTARY,
+    LWORD,
+    WORD,
+    ArrayType,
+    Elementary,
+    EnumType,
+    FbType,
+    RefType,
+    StringType,
+    StructType,
+    SubrangeType,
+    Type,
+    Unknown,
+    base_of,
+    is_aggregate,
+    is_integer,
+    kind_of,
+    size_align,
+)
+
+
+def place(body: Body, node: tree.Expr, write: bool = False) -> Place | None:
+    """What `node` designates, None where that was reported. `write` also checks that it may be
+    assigned to."""
+    match node:
+        case tree.Name():
+            return _name_place(body, node, write)
+        case tree.Direct():
+            return _direct_place(body, node, write)
+        case tree.Member():
+            return _member_place(body, node, write)
+        case tree.Index():
+            return _index_place(body, node, write)
+        case tree.Deref():
+            return _deref_place(body, node)
+    if not isinstance(node, tree.Missing):
+        body.reporter.report(
+            "E0228",
+            "this is a value, not a variable",
+            node.span,
+            label="nothing can be stored here" if write else "",
+            help="assign it to a variable first",
+        )
+    return None
+
+
+# --- names -----------------------------------------------------------------------------------
+
+
+def _name_place(body: Body, node: tree.Name, write: bool) -> Place | None:
+    symbol = body.lookup(node.name)
+    if symbol is None:
+        _not_found(body, node)
+        return None
+    if isinstance(symbol.type, Unknown):
+        return None
+    if symbol.storage == "const":
+        if write:
+            _is_constant(body, symbol, node.span)
+        else:
+            body.reporter.report(
+                "E0228", f"'{symbol.name}' is a constant and has no address", node.span
+            )
+        return None
+    if body.constants_only:
+        body.reporter.report(
+            "E0210",
+            f"'{symbol.name}' is a variable; a constant is needed here",
+            node.span,
+            others=[Label(symbol.span, "declared here")],
+            help="declare it CONSTANT",
+        )
+        return None
+    if write:
+        if symbol.is_constant:
+            _is_constant(body, symbol, node.span)
+            return None
+        if fold(node.name) in body.loop_variables:
+            body.reporter.report(
+                "E0241",
+                f"'{symbol.name}' counts the loop around this",
+                node.span,
+                label="cannot be changed inside of its FOR",
+                help="use WHILE, or leave the loop with EXIT",
+            )
+        if symbol.area == "I":
+            _input_write(body, node.span)
+    return symbol_place(body, symbol, node.span, write)
+
+
+def _is_constant(body: Body, symbol: Symbol, span: Span) -> None:
+    body.reporter.report(
+        "E0240",
+        f"'{symbol.name}' is CONSTANT",
+        span,
+        label="cannot be changed",
+        others=[Label(symbol.span, "declared here")],
+    )
+
+
+def _input_write(body: Body, span: Span) -> None:
+    body.reporter.report(
+        "E0242",
+        "an input cannot be assigned to",
+        span,
+        help="the next latch would overwrite it; use a variable, or force it with the tools",
+    )
+
+
+def symbol_place(body: Body, symbol: Symbol, span: Span, write: bool) -> Place:
+    """The place of a symbol, noting what it touches outside of the body."""
+    made = Place(symbol.type, span, symbol=symbol, section=symbol.section)
+    if symbol.storage == "static":
+        made.addr = ir.Addr("static", symbol.offset)
+        made.bit = symbol.bit
+        if symbol.area:
+            touch_area(body, symbol.area, symbol.offset, symbol.bit, symbol.type, span, write)
+        elif write and symbol.section == "VAR_GLOBAL":
+            body.touch.globals.setdefault(symbol.name, span)
+    elif symbol.storage == "self":
+        made.addr = ir.Addr("self", symbol.offset)
+    elif symbol.storage == "frame":
+        made.addr = ir.Addr("frame", symbol.offset)
+    elif symbol.storage == "ref":
+        made.addr = ir.Addr("ptr", 0, (), ir.Local("u32", symbol.offset))
+    elif symbol.storage == "selfref":
+        made.addr = ir.Addr("ptr", 0, (), ir.Load("u32", ir.Addr("self", symbol.offset)))
+    else:
+        made.local = symbol.offset
+    return made
+
+
+def touch_area(
+    body: Body, area: str, offset: int, bit: int | None, t: Type, span: Span, write: bool
+) -> None:
+    """Note that a located variable is read or written."""
+    size = 1 if bit is not None else size_align(t)[0]
+    key = (area, offset, -1 if bit is None else bit, size)
+    (body.touch.writes if write else body.touch.reads).setdefault(key, span)
+
+
+def note_write(body: Body, base: Place, span: Span) -> None:
+    """A part of `base` is written: check and note what whole variable that is."""
+    symbol = base.symbol
+    if symbol is None:
+        return
+    if symbol.is_constant:
+        _is_constant(body, symbol, span)
+    elif symbol.section == "VAR_GLOBAL" and not symbol.area:
+        body.touch.globals.setdefault(symbol.name, span)
+    if symbol.area:
+        if symbol.area == "I":
+            _input_write(body, span)
+        touch_area(body, symbol.area, symbol.offset, symbol.bit, symbol.type, span, True)
+
+
+def _not_found(body: Body, node: tree.Name) -> None:
+    pou = body.declarations.find_pou(node.name)
+    if pou is not None and pou.kind == "FUNCTION_BLOCK":
+        body.reporter.report(
+            "E0206",
+            f"'{node.name}' is a function block; declare an instance of it",
+            node.span,
+            help=f"for example, in VAR: my_{node.name.lower()} : {pou.name.name};",
+        )
+        return
+    if pou is not None:
+        body.reporter.report(
+            "E0206",
+            f"'{node.name}' is a {pou.kind}",
+            node.span,
+            help=f"call it: {node.name}(…)" if pou.kind == "FUNCTION" else "",
+        )
+        return
+    enums = body.declarations.enum_values
+    known = body.names() + [found[0][0].spelling[key] for key, found in enums.items() if found]
+    body.reporter.report(
+        "E0200",
+        f"there is no variable '{node.name}'",
+        node.span,
+        label="not declared",
+        help=did_you_mean(node.name, known) or f"declare it: {node.name} : <type>;",
+    )
+
+
+DIRECT_TYPES = {"X": BOOL, "B": BYTE, "W": WORD, "D": DWORD, "L": LWORD}
+
+
+def _direct_place(body: Body, node: tree.Direct, write: bool) -> Place | None:
+    if body.direct is None:
+        body.reporter.report("E0210", "a constant is needed here", node.span)
+        return None
+    where = body.direct(node)
+    if where is None:
+        return None
+    t = DIRECT_TYPES[node.size]
+    if write and node.area == "I":
+        _input_write(body, node.span)
+    touch_area(body, node.area, where[0], where[1], t, node.span, write)
+    return Place(t, node.span, ir.Addr("static", where[0]), where[1])
+
+
+# --- members and parts -----------------------------------------------------------------------
+
+
+def shifted(addr: ir.Addr, by: int) -> ir.Addr:
+    return ir.Addr(addr.base, addr.offset + by, addr.terms, addr.pointer)
+
+
+def _opened(body: Body, base: Place) -> Place:
+    """REFERENCE TO goes through by itself."""
+    if isinstance(base.type, RefType) and base.type.kind == "REFERENCE TO":
+        return through(body, base, base.span)
+    return base
+
+
+def _member_place(body: Body, node: tree.Member, write: bool) -> Place | None:
+    name = node.name
+    if name[:1].isdigit() or name[:1] == "%":
+        return _partial_place(body, node, write)
+    base = place(body, node.base)
+    if base is None:
+        return None
+    base = _opened(body, base)
+    t = base.type
+    if isinstance(t, Unknown):
+        return None
+    if not isinstance(t, StructType | FbType):
+        body.reporter.report(
+            "E0232",
+            f"{t} has no members",
+            node.span,
+            label=f"'.{name}' asks for one",
+            help="write ^ before the point to go through the reference"
+            if isinstance(t, RefType)
+            else "",
+        )
+        return None
+    field = t.fields.get(fold(name))
+    if field is None:
+        names = [f.name for f in t.fields.values()]
+        body.reporter.report(
+            "E0231",
+            f"{t} has no member '{name}'",
+            node.span,
+            help=did_you_mean(name, names) or f"its members are {', '.join(names[:12])}",
+        )
+        return None
+    if isinstance(t, FbType):
+        readable = field.section in ("VAR_INPUT", "VAR_OUTPUT")
+        if not readable or (write and field.section == "VAR_OUTPUT"):
+            body.reporter.report(
+                "E0233",
+                f"'{field.name}' of {t} cannot be {'written' if write else 'read'} from outside",
+                node.span,
+                label=f"it is {field.section}",
+                others=[Label(field.span, "declared here")],
+                help="make it an input, or call the block" if write else "make it an output",
+            )
+            return None
+    if write:
+        note_write(body, base, node.span)
+    return Place(
+        field.type,
+        node.span,
+        shifted(address(base), field.offset),
+        symbol=base.symbol,
+        section=field.section,
+    )
+
+
+PARTS = {"X": (1, BOOL), "B": (8, BYTE), "W": (16, WORD), "D": (32, DWORD)}
+
+
+def _partial_place(body: Body, node: tree.Member, write: bool) -> Place | None:
+    """`x.3`, `x.%X3`, `w.%B1` (IEC 61131-3:2013 6.5.6, Table 17)."""
+    base = place(body, node.base, write)
+    if base is None:
+        return None
+    t = base_of(base.type)
+    size, part = PARTS["X"]
+    digits = node.name
+    if digits.startswith("%"):
+        size, part = PARTS[digits[1].upper()]
+        digits = digits[2:]
+    number = int(digits)
+    if not isinstance(t, Elementary) or t.group not in ("bit", "sint", "uint"):
+        if not isinstance(t, Unknown):
+            body.reporter.report(
+                "E0234",
+                f"{t} has no bits or bytes to take apart",
+                node.span,
+                help="partial access works on bit strings and integers",
+            )
+        return None
+    width = size_align(t)[0] * 8
+    if (number + 1) * size > width or size == width:
+        body.reporter.report(
+            "E0235",
+            f"{t} has no part '{node.name}'",
+            node.span,
+            help=f"the last one is {width // size - 1}" if size < width else "",
+        )
+        return None
+    bit = number % 8 if size == 1 else None
+    return Place(
+        part, node.span, shifted(address(base), number * size // 8), bit, symbol=base.symbol
+    )
+
+
+# --- elements --------------------------------------------------------------------------------
+
+
+def _index_place(body: Body, node: tree.Index, write: bool) -> Place | None:
+    base = place(body, node.base)
+    if base is None:
+        return None
+    base = _opened(body, base)
+    t: Type = base.type
+    if isinstance(t, Unknown):
+        return None
+    if write:
+        note_write(body, base, node.span)
+    if isinstance(t, StringType):
+        return _character_place(body, base, t, node)
+    if not isinstance(t, ArrayType):
+        body.reporter.report(
+            "E0236", f"{t} is not an array", node.span, label="an index does not go with it"
+        )
+        return None
+    addr = address(base)
+    indices = list(node.indices)
+    while indices and isinstance(t, ArrayType):
+        here, indices = indices[: len(t.bounds)], indices[len(t.bounds) :]
+        if len(here) < len(t.bounds):
+            body.reporter.report(
+                "E0237",
+                f"this array has {len(t.bounds)} dimensions, not {len(here)}",
+                node.span,
+                help="give one index for each dimension",
+            )
+            return None
+        made = _index_terms(body, addr, t, here)
+        if made is None:
+            return None
+        addr, t = made, t.element
+    if indices:
+        body.reporter.report("E0237", "there are more indices than dimensions", node.span)
+        return None
+    return Place(t, node.span, addr, symbol=base.symbol, section=base.section)
+
+
+def _index_terms(
+    body: Body, addr: ir.Addr, t: ArrayType, indices: list[tree.Expr]
+) -> ir.Addr | None:
+    from host_tools.compiler.lowering.expressions import expression
+
+    scale = size_align(t.element)[0]
+    scales: list[int] = []
+    for low, high in reversed(t.bounds):
+        scales.append(scale)
+        scale *= high - low + 1
+    scales.reverse()
+
+    def evaluate(node: tree.Expr) -> Callable[[], Value]:
+        return lambda: expression(body, node)
+
+    values = body.in_order([evaluate(n) for n in indices])
+    for (low, high), step, value in zip(t.bounds, scales, values, strict=True):
+        index_type = base_of(value.type)
+        if isinstance(index_type, Unknown):
+            return None
+        if isinstance(index_type, EnumType):
+            index_type = index_type.base
+        if not is_integer(index_type):
+            body.reporter.report(
+                "E0238", f"an array index must be an integer, not {index_type}", value.span
+            )
+            return None
+        if isinstance(value.const, int):
+            if not low <= value.const <= high:
+                body.reporter.report(
+                    "E0239",
+                    f"index {value.const} is outside of {low}..{high}",
+                    value.span,
+                    help=f"indices go from {low} to {high}",
+                )
+                return None
+            addr = shifted(addr, (value.const - low) * step)
+            continue
+        index = value.expr
+        known = value.type
+        inside = isinstance(known, SubrangeType) and low <= known.low and known.high <= high
+        if not inside:
+            pos = position(value.span)
+            index = ir.Check(index.kind, index, low, high, ir.Fault.INDEX, pos)
+        terms = (*addr.terms, (index, step))
+        addr = ir.Addr(addr.base, addr.offset - low * step, terms, addr.pointer)
+    return addr
+
+
+def _character_place(body: Body, base: Place, t: StringType, node: tree.Index) -> Place | None:
+    """`text[i]`: character i of a string, from 1, within its declared length (IEC 6.4.2)."""
+    if len(node.indices) != 1:
+        body.reporter.report("E0237", "a string has one index", node.span)
+        return None
+    characters = ArrayType(((1, t.length),), ELEMENTARY["WCHAR" if t.wide else "CHAR"])
+    addr = _index_terms(body, shifted(address(base), 4), characters, list(node.indices))
+    if addr is None:
+        return None
+    return Place(characters.element, node.span, addr, symbol=base.symbol)
+
+
+# --- references ------------------------------------------------------------------------------
+
+
+def _deref_place(body: Body, node: tree.Deref) -> Place | None:
+    base = place(body, node.base)
+    if base is None:
+        return None
+    if not isinstance(base.type, RefType):
+        if not isinstance(base.type, Unknown):
+            body.reporter.report(
+                "E0243", f"{base.type} is not a reference", node.span, label="^ goes through one"
+            )
+        return None
+    return through(body, base, node.span)
+
+
+def through(body: Body, base: Place, span: Span) -> Place:
+    """The place a reference refers to; null is a fault."""
+    assert isinstance(base.type, RefType)
+    stored = Place(RefType(base.type.target), base.span, base.addr, None, base.local, base.symbol)
+    pointer = ir.NotNull("u32", load(body, stored).expr, position(span))
+    return Place(base.type.target, span, ir.Addr("ptr", 0, (), pointer))
+
+
+# --- reading and writing ---------------------------------------------------------------------
+
+
+def address(where: Place) -> ir.Addr:
+    """The image address of a place; a local that has none gets one in a second try."""
+    if where.addr is None:
+        assert where.symbol is not None
+        raise NeedsAddress(fold(where.symbol.name))
+    return where.addr
+
+
+def load(body: Body, where: Place) -> Value:
+    """The value at a place; aggregates are their address."""
+    t = where.type
+    if isinstance(t, RefType) and t.kind == "REFERENCE TO":
+        return load(body, through(body, where, where.span))
+    if is_aggregate(t):
+        addr = address(where)
+        return Value(t, ir.AddrOf("u32", addr), where.span, addr=addr)
+    kind = kind_of(t)
+    if where.local is not None:
+        return Value(t, ir.Local(kind, where.local), where.span)
+    assert where.addr is not None
+    if where.bit is not None:
+        return Value(t, ir.LoadBit("b1", where.addr, where.bit), where.span)
+    return Value(t, ir.Load(kind, where.addr), where.span)
+
+
+def store(body: Body, where: Place, value: Value) -> None:
+    """Store a value that already has the type of the place."""
+    if where.local is not None:
+        body.emit(ir.SetLocal(where.local, value.expr))
+        return
+    assert where.addr is not None
+    if is_aggregate(where.type):
+        assert value.addr is not None
+        body.emit(ir.Copy(where.addr, value.addr, size_align(where.type)[0]))
+    elif where.bit is not None:
+        body.emit(ir.StoreBit(where.addr, where.bit, value.expr))
+    else:
+        body.emit(ir.Store(where.addr, value.expr))
+
+
+def frozen(body: Body, where: Place) -> Place:
+    """The place with every index and pointer evaluated now, so that later statements do not change
+    what it designates."""
+    addr = where.addr
+    if addr is None or (not addr.terms and addr.pointer is None):
+        return where
+    if not addr.terms and isinstance(addr.pointer, ir.Local):
+        return where
+    pointer = body.temporary(ir.AddrOf("u32", addr))
+    return Place(
+        where.type,
+        where.span,
+        ir.Addr("ptr", 0, (), pointer),
+        where.bit,
+        None,
+        where.symbol,
+        where.section,
+    )

@@ -1,0 +1,347 @@
+"""Lowers one POU: names and storage of its variables, prologue, body, return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from host_tools.compiler import ir, tree
+from host_tools.compiler.declarations import FIELD_SECTIONS, Declarations, declared
+from host_tools.compiler.diagnostics import Label, did_you_mean
+from host_tools.compiler.initial import write_initial
+from host_tools.compiler.lowering.body import Body, NeedsAddress, scalar_const
+from host_tools.compiler.lowering.calls import by_reference, parameters
+from host_tools.compiler.lowering.statements import statements
+from host_tools.compiler.source import position
+from host_tools.compiler.symbols import Symbol, Touch
+from host_tools.compiler.tree import fold
+from host_tools.compiler.types import (
+    UNKNOWN,
+    FbType,
+    StringType,
+    Type,
+    Unknown,
+    is_aggregate,
+    kind_of,
+    same,
+    size_align,
+)
+
+MakeBody = Callable[[], Body]
+
+
+def lower_pou(
+    make_body: MakeBody, pou: tree.Pou, name: str, symbols: dict[str, Symbol] | None = None
+) -> tuple[ir.Func, Touch]:
+    """Lower a POU to a function. `symbols` holds the variables of a program instance; for function
+    blocks they are members of the instance."""
+    in_memory: set[str] = set()
+    while True:
+        body = make_body()
+        body.in_memory = set(in_memory)
+        try:
+            return _lower(body, pou, name, symbols), body.touch
+        except NeedsAddress as need:
+            if need.name in in_memory:
+                raise AssertionError(f"{need.name} has no address") from need
+            in_memory.add(need.name)
+
+
+def _lower(body: Body, pou: tree.Pou, name: str, symbols: dict[str, Symbol] | None) -> ir.Func:
+    has_self = False
+    result: int | None = None
+    count = 0
+    if pou.kind == "FUNCTION":
+        count = _function_parameters(body, pou)
+        result = _function_result(body, pou)
+    elif symbols is not None:
+        body.symbols.update(symbols)
+    else:
+        has_self = True
+        _instance(body, pou)
+    _other_variables(body, pou)
+    statements(body, pou.body)
+    body.make_return()
+    return ir.Func(
+        name=name,
+        source_name=pou.name.name,
+        parameters=count,
+        locals=tuple(body.locals),
+        result=result,
+        has_self=has_self,
+        frame=(body.frame + 7) // 8 * 8,
+        body=tuple(body.block),
+        pos=position(pou.name.span),
+    )
+
+
+def add_symbol(body: Body, symbol: Symbol) -> None:
+    key = fold(symbol.name)
+    first = body.symbols.get(key)
+    if first is not None:
+        body.reporter.report(
+            "E0201",
+            f"'{symbol.name}' is declared twice",
+            symbol.span,
+            label="declared again here",
+            others=[Label(first.span, "first declared here")],
+            help="rename one of them (upper and lower case make no difference)",
+        )
+        return
+    body.symbols[key] = symbol
+
+
+# --- functions -------------------------------------------------------------------------------
+
+
+def _function_parameters(body: Body, pou: tree.Pou) -> int:
+    params = parameters(body, pou)
+    for p in params:
+        body.new_local(p.name, "u32" if by_reference(p) else kind_of(p.type))
+    result = body.declarations.resolve(pou.result) if pou.result is not None else UNKNOWN
+    count = len(params)
+    if is_aggregate(result):
+        body.new_local("result", "u32")
+        count += 1
+    for i, p in enumerate(params):
+        symbol = Symbol(p.name, p.type, "local", i, p.span, p.section)
+        if p.section != "VAR_INPUT":
+            symbol.storage = "ref"
+        elif is_aggregate(p.type):
+            slot = body.frame_slot(p.type)
+            source = ir.Addr("ptr", 0, (), ir.Local("u32", i))
+            body.emit(ir.Copy(slot, source, size_align(p.type)[0]))
+            symbol.storage, symbol.offset = "frame", slot.offset
+        elif isinstance(p.type, StringType) or fold(p.name) in body.in_memory:
+            slot = body.frame_slot(p.type)
+            if isinstance(p.type, StringType):
+                body.emit(ir.Init(slot, p.type.length.to_bytes(2, "little") + b"\0\0"))
+            body.emit(ir.Store(slot, ir.Local(kind_of(p.type), i)))
+            symbol.storage, symbol.offset = "frame", slot.offset
+        add_symbol(body, symbol)
+        if p.section == "VAR_OUTPUT":
+            _initialise(body, ir.Addr("ptr", 0, (), ir.Local("u32", i)), p.type, p.init)
+    return count
+
+
+def _initialise(body: Body, addr: ir.Addr, t: Type, init: tree.Expr | None) -> None:
+    """Give the variable at `addr` its initial value, at run time."""
+    if isinstance(t, Unknown):
+        return
+    data = bytearray(size_align(t)[0])
+    write_initial(body.declarations, data, 0, t, init)
+    if isinstance(t, StringType) and not data[2] and not data[3]:
+        del data[4:]  # an empty string: capacity and length are all that matters
+    body.emit(ir.Init(addr, bytes(data)))
+
+
+def _function_result(body: Body, pou: tree.Pou) -> int | None:
+    if pou.result is None:
+        return None
+    t = body.declarations.resolve(pou.result)
+    symbol = Symbol(pou.name.name, t, "local", 0, pou.name.span, "RESULT")
+    if isinstance(t, Unknown):
+        add_symbol(body, symbol)
+        return None
+    if is_aggregate(t):
+        symbol.storage = "ref"
+        symbol.offset = next(i for i, v in enumerate(body.locals) if v.name == "result")
+        add_symbol(body, symbol)
+        init = body.declarations.default_init(pou.result)
+        _initialise(body, ir.Addr("ptr", 0, (), ir.Local("u32", symbol.offset)), t, init)
+        return None
+    kind = kind_of(t)
+    index = body.new_local("result", kind)
+    init = body.declarations.default_init(pou.result)
+    if isinstance(t, StringType) or fold(pou.name.name) in body.in_memory:
+        slot = body.frame_slot(t)
+        symbol.storage, symbol.offset = "frame", slot.offset
+        _initialise(body, slot, t, init)
+
+        def leave() -> None:
+            body.emit(ir.SetLocal(index, ir.Load(kind, slot)))
+            body.emit(ir.Return())
+
+        body.make_return = leave
+    else:
+        symbol.offset = index
+        body.emit(ir.SetLocal(index, _initial_scalar(body, t, init)))
+    add_symbol(body, symbol)
+    return index
+
+
+def _initial_scalar(body: Body, t: Type, init: tree.Expr | None) -> ir.Expr:
+    if init is not None:
+        value = body.declarations.constant(init, t, "an initial value")
+        if value is not None:
+            return value.expr
+    return scalar_const(t, body.declarations.default_value(t))
+
+
+# --- function blocks and the rest ------------------------------------------------------------
+
+
+def _instance(body: Body, pou: tree.Pou) -> None:
+    fb = body.declarations.fb_type(pou)
+    body.this = fb
+    for field in fb.fields.values():
+        storage = "selfref" if field.section == "VAR_IN_OUT" else "self"
+        add_symbol(
+            body,
+            Symbol(
+                field.name, field.type, storage, field.offset, field.span, field.section, owner=fb
+            ),
+        )
+
+
+def _other_variables(body: Body, pou: tree.Pou) -> None:
+    """Constants, temporaries, function locals, externals and located variables."""
+    for block, decl, ident in declared(pou.blocks):
+        if decl.edge is not None:
+            body.reporter.report(
+                "E0108",
+                f"{decl.edge} is not supported yet",
+                decl.span,
+                help="declare an R_TRIG or F_TRIG and call it",
+            )
+        if block.kind == "VAR_EXTERNAL":
+            _external(body, decl, ident)
+        elif "CONSTANT" in block.qualifiers:
+            _constant(body, block, decl, ident)
+        elif decl.location is not None:
+            if pou.kind != "PROGRAM" or fold(ident.name) not in body.symbols:
+                _located(body, block, decl, ident)
+        elif block.kind == "VAR_TEMP" or (
+            pou.kind == "FUNCTION" and block.kind in ("VAR", "VAR_STAT")
+        ):
+            _temporary_variable(body, block, decl, ident)
+        elif block.kind not in FIELD_SECTIONS:
+            body.reporter.report(
+                "E0271",
+                f"{block.kind} is not possible in a {pou.kind}",
+                block.span,
+            )
+
+
+def _external(body: Body, decl: tree.VarDecl, ident: tree.Identifier) -> None:
+    t = body.declarations.resolve(decl.type)
+    symbol = body.declarations.global_constant(ident.name)
+    symbol = symbol or body.declarations.global_symbols.get(fold(ident.name))
+    if symbol is None:
+        known = [g[2].name for g in body.declarations.globals.values()]
+        body.reporter.report(
+            "E0272",
+            f"there is no global variable '{ident.name}'",
+            ident.span,
+            help=did_you_mean(ident.name, known) or "declare it in VAR_GLOBAL",
+        )
+        add_symbol(body, Symbol(ident.name, UNKNOWN, "const", 0, ident.span))
+        return
+    if not same(symbol.type, t):
+        body.reporter.report(
+            "E0273",
+            f"'{ident.name}' is {symbol.type} where it is declared, {t} here",
+            decl.type.span,
+            others=[Label(symbol.span, "the global variable")],
+            help=f"write {symbol.type}",
+        )
+        return
+    add_symbol(body, symbol)
+
+
+def _constant(
+    body: Body, block: tree.VarBlock, decl: tree.VarDecl, ident: tree.Identifier
+) -> None:
+    symbol = body.declarations.constant_symbol(block, decl, ident)
+    if symbol is None:
+        t = body.declarations.resolve(decl.type)
+        init = decl.init or body.declarations.default_init(decl.type)
+        assert body.statics is not None
+        symbol = Symbol(ident.name, t, "static", 0, ident.span, block.kind, is_constant=True)
+        symbol.offset = body.statics(t, init, ident.name)
+    add_symbol(body, symbol)
+
+
+def _located(body: Body, block: tree.VarBlock, decl: tree.VarDecl, ident: tree.Identifier) -> None:
+    assert body.direct is not None
+    t = body.declarations.resolve(decl.type)
+    assert decl.location is not None
+    symbol = located_symbol(body.declarations, body.direct, block, decl, ident, t)
+    if symbol is not None:
+        add_symbol(body, symbol)
+
+
+def located_symbol(
+    declarations: Declarations,
+    direct: Callable[[tree.Direct], tuple[int, int | None] | None],
+    block: tree.VarBlock,
+    decl: tree.VarDecl,
+    ident: tree.Identifier,
+    t: Type,
+) -> Symbol | None:
+    """The symbol of a variable declared AT an address."""
+    location = decl.location
+    assert location is not None
+    where = direct(location)
+    if where is None or isinstance(t, Unknown):
+        return Symbol(ident.name, UNKNOWN, "const", 0, ident.span)
+    if not located_fits(location, t):
+        declarations.reporter.report(
+            "E0274",
+            f"{t} does not go with %{location.area}{location.size}",
+            location.span,
+            help=_location_help(location, t),
+        )
+    return Symbol(
+        ident.name, t, "static", where[0], ident.span, block.kind, where[1], location.area
+    )
+
+
+def located_fits(location: tree.Direct, t: Type) -> bool:
+    """X takes BOOL; B, W, D, L take types of that size, or arrays and structures made of them."""
+    from host_tools.compiler.types import BOOL, ArrayType, base_of
+
+    if location.size == "X":
+        return base_of(t) is BOOL
+    unit = {"B": 1, "W": 2, "D": 4, "L": 8}[location.size]
+    if isinstance(t, ArrayType):
+        return located_fits(location, t.element)
+    if is_aggregate(t) or isinstance(t, StringType):
+        return size_align(t)[1] <= unit
+    return base_of(t) is not BOOL and size_align(t)[0] == unit
+
+
+def _location_help(location: tree.Direct, t: Type) -> str:
+    size, _ = size_align(t)
+    letter = {1: "B", 2: "W", 4: "D", 8: "L"}.get(size)
+    if kind_of(t) == "b1" and not is_aggregate(t):
+        letter = "X"
+    if letter is None or is_aggregate(t):
+        return "bits take BOOL, words take types of their size"
+    return f"use %{location.area}{letter}… for {t}"
+
+
+def _temporary_variable(
+    body: Body, block: tree.VarBlock, decl: tree.VarDecl, ident: tree.Identifier
+) -> None:
+    """Starts fresh at each call (VAR_TEMP, and VAR of a function)."""
+    t = body.declarations.resolve(decl.type)
+    if isinstance(t, Unknown):
+        add_symbol(body, Symbol(ident.name, t, "const", 0, ident.span))
+        return
+    if isinstance(t, FbType):
+        body.reporter.report(
+            "E0275",
+            f"an instance of {t} cannot be temporary",
+            ident.span,
+            help="a function block remembers; declare it in VAR of a PROGRAM or FUNCTION_BLOCK",
+        )
+    init = decl.init or body.declarations.default_init(decl.type)
+    symbol = Symbol(ident.name, t, "local", 0, ident.span, block.kind)
+    if is_aggregate(t) or isinstance(t, StringType) or fold(ident.name) in body.in_memory:
+        slot = body.frame_slot(t)
+        symbol.storage, symbol.offset = "frame", slot.offset
+        _initialise(body, slot, t, init)
+    else:
+        symbol.offset = body.new_local(ident.name, kind_of(t))
+        body.emit(ir.SetLocal(symbol.offset, _initial_scalar(body, t, init)))
+    add_symbol(body, symbol)

@@ -1,0 +1,87 @@
+"""What names mean: symbols, values and places that the lowering works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from host_tools.compiler import ir, tree
+from host_tools.compiler.source import Span
+from host_tools.compiler.types import FbType, Type
+
+ConstValue = int | float | Fraction | bytes
+"""int for integers, BOOL, times, enumerations; float for REAL/LREAL; Fraction for a real literal
+that has not met its type; bytes for strings (WSTRING as UTF-16LE)."""
+
+
+@dataclass(slots=True, eq=False)
+class Symbol:
+    """A variable or constant.
+
+    storage   where it lives
+    static    at image `offset` (globals, program variables, located variables; `bit` for packed)
+    self      at `offset` in the instance of the function block
+    local     local number `offset` of the function
+    frame     at `offset` in the function's frame
+    ref       local number `offset` holds its address (VAR_IN_OUT, VAR_OUTPUT of functions)
+    selfref   a u32 at `offset` in the instance holds its address (VAR_IN_OUT of function blocks)
+    const     no storage; `constant` is the value
+    """
+
+    name: str
+    type: Type
+    storage: str
+    offset: int
+    span: Span
+    section: str = "VAR"
+    bit: int | None = None
+    area: str = ""
+    constant: ConstValue | None = None
+    is_constant: bool = False
+    owner: FbType | None = None
+
+
+@dataclass(slots=True)
+class Value:
+    """An evaluated expression: a scalar in `expr`, or an aggregate at `addr`; `const` where it is
+    known at compile time."""
+
+    type: Type
+    expr: ir.Expr
+    span: Span
+    const: ConstValue | None = None
+    addr: ir.Addr | None = None
+
+
+@dataclass(slots=True)
+class Place:
+    """Something that can be read, written or pointed at: exactly one of `addr` and `local`."""
+
+    type: Type
+    span: Span
+    addr: ir.Addr | None = None
+    bit: int | None = None
+    local: int | None = None
+    symbol: Symbol | None = None
+    section: str = ""
+
+
+@dataclass(slots=True)
+class Touch:
+    """What a function or body reads and writes outside of itself, for latching and for the rules
+    about two tasks: (image byte, bit or -1, size) -> first place in the source."""
+
+    reads: dict[tuple[str, int, int, int], Span] = field(default_factory=dict)
+    writes: dict[tuple[str, int, int, int], Span] = field(default_factory=dict)
+    globals: dict[str, Span] = field(default_factory=dict)
+    calls: dict[str, Span] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramInstance:
+    name: str
+    pou: tree.Pou
+    task: str | None
+    arguments: tuple[tree.Argument, ...]
+    retain: bool
+    span: Span

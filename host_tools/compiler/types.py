@@ -1,0 +1,357 @@
+"""The one model of types: what a declaration means once its names are resolved.
+
+Elementary types are singletons; user types compare by identity where they have a name (the
+standard makes two structures of the same shape two types) and by shape where they have none
+(arrays, strings).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from host_tools.compiler import tree
+from host_tools.compiler.ir import INT_RANGE, SIZE
+from host_tools.compiler.source import Span
+
+if TYPE_CHECKING:
+    from host_tools.compiler.symbols import Symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Elementary:
+    """An elementary type of IEC 61131-3:2013 Table 10. `group`: bool, bit, sint, uint, real, time,
+    date, tod, dt, char; `universal` for the types of literals that have not met a context."""
+
+    name: str
+    kind: str
+    group: str
+    universal: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class StringType:
+    wide: bool
+    length: int
+
+    @property
+    def kind(self) -> str:
+        return "wstr" if self.wide else "str"
+
+    def __str__(self) -> str:
+        return f"{'WSTRING' if self.wide else 'STRING'}[{self.length}]"
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayType:
+    """`bounds` holds (low, high) for each dimension; the last varies fastest."""
+
+    bounds: tuple[tuple[int, int], ...]
+    element: Type
+
+    @property
+    def count(self) -> int:
+        n = 1
+        for low, high in self.bounds:
+            n *= high - low + 1
+        return n
+
+    def __str__(self) -> str:
+        ranges = ", ".join(f"{low}..{high}" for low, high in self.bounds)
+        return f"ARRAY[{ranges}] OF {self.element}"
+
+
+@dataclass(slots=True, eq=False)
+class EnumType:
+    name: str
+    base: Elementary
+    values: dict[str, int] = field(default_factory=dict)
+    """folded name -> value"""
+    spelling: dict[str, str] = field(default_factory=dict)
+    default: int = 0
+    span: Span | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(slots=True, eq=False)
+class SubrangeType:
+    name: str
+    base: Elementary
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return self.name or f"{self.base}({self.low}..{self.high})"
+
+
+@dataclass(frozen=True, slots=True)
+class RefType:
+    """kind: "REF_TO", "POINTER TO", "REFERENCE TO"."""
+
+    target: Type
+    kind: str = "REF_TO"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.target}"
+
+
+@dataclass(slots=True, eq=False)
+class Field:
+    """A member of a structure or function block. `offset` counts from its start."""
+
+    name: str
+    type: Type
+    offset: int
+    init: tree.Expr | None
+    span: Span
+    section: str = "VAR"
+    retain: bool = False
+    symbol: Symbol | None = None
+
+
+@dataclass(slots=True, eq=False)
+class StructType:
+    name: str
+    fields: dict[str, Field] = field(default_factory=dict)
+    size: int = 0
+    align: int = 1
+    span: Span | None = None
+
+    def __str__(self) -> str:
+        return self.name or "STRUCT"
+
+
+@dataclass(slots=True, eq=False)
+class FbType:
+    """A function block: its instance is laid out like a structure."""
+
+    name: str
+    pou: tree.Pou
+    fields: dict[str, Field] = field(default_factory=dict)
+    size: int = 0
+    align: int = 1
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The type of what has already been reported; it goes with everything."""
+
+    def __str__(self) -> str:
+        return "?"
+
+
+Type = (
+    Elementary
+    | StringType
+    | ArrayType
+    | EnumType
+    | SubrangeType
+    | RefType
+    | StructType
+    | FbType
+    | Unknown
+)
+
+UNKNOWN = Unknown()
+
+
+def _table() -> Iterator[Elementary]:
+    yield Elementary("BOOL", "b1", "bool")
+    for name, bits in (("BYTE", 8), ("WORD", 16), ("DWORD", 32), ("LWORD", 64)):
+        yield Elementary(name, f"u{bits}", "bit")
+    for name, bits in (("SINT", 8), ("INT", 16), ("DINT", 32), ("LINT", 64)):
+        yield Elementary(name, f"i{bits}", "sint")
+        yield Elementary("U" + name, f"u{bits}", "uint")
+    yield Elementary("REAL", "f32", "real")
+    yield Elementary("LREAL", "f64", "real")
+    for name, group in (("TIME", "time"), ("DATE", "date"), ("TOD", "tod"), ("DT", "dt")):
+        yield Elementary(name, "i64", group)
+        yield Elementary("L" + name, "i64", group)
+    yield Elementary("CHAR", "u8", "char")
+    yield Elementary("WCHAR", "u16", "char")
+
+
+ELEMENTARY: dict[str, Elementary] = {t.name: t for t in _table()}
+ALIASES = {
+    "TIME_OF_DAY": "TOD",
+    "DATE_AND_TIME": "DT",
+    "LTIME_OF_DAY": "LTOD",
+    "LDATE_AND_TIME": "LDT",
+}
+for _alias, _name in ALIASES.items():
+    ELEMENTARY[_alias] = ELEMENTARY[_name]
+
+BOOL, BYTE, WORD = ELEMENTARY["BOOL"], ELEMENTARY["BYTE"], ELEMENTARY["WORD"]
+DWORD, LWORD = ELEMENTARY["DWORD"], ELEMENTARY["LWORD"]
+INT, DINT, LINT, ULINT = (ELEMENTARY[n] for n in ("INT", "DINT", "LINT", "ULINT"))
+UINT, UDINT = ELEMENTARY["UINT"], ELEMENTARY["UDINT"]
+REAL, LREAL, TIME = ELEMENTARY["REAL"], ELEMENTARY["LREAL"], ELEMENTARY["TIME"]
+CHAR, WCHAR = ELEMENTARY["CHAR"], ELEMENTARY["WCHAR"]
+ANY_INT = Elementary("an integer literal", "i64", "sint", universal=True)
+ANY_REAL = Elementary("a real literal", "f64", "real", universal=True)
+DEFAULT_STRING = StringType(False, 80)
+
+INTEGER_GROUPS = ("sint", "uint")
+
+
+def is_integer(t: Type) -> bool:
+    return isinstance(t, Elementary) and t.group in INTEGER_GROUPS
+
+
+def is_real(t: Type) -> bool:
+    return isinstance(t, Elementary) and t.group == "real"
+
+
+def is_number(t: Type) -> bool:
+    return is_integer(t) or is_real(t)
+
+
+def is_bits(t: Type) -> bool:
+    """ANY_BIT: BOOL, BYTE, WORD, DWORD, LWORD."""
+    return isinstance(t, Elementary) and t.group in ("bit", "bool")
+
+
+def is_string(t: Type) -> bool:
+    return isinstance(t, StringType)
+
+
+def is_duration(t: Type) -> bool:
+    return isinstance(t, Elementary) and t.group == "time"
+
+
+def is_moment(t: Type) -> bool:
+    return isinstance(t, Elementary) and t.group in ("date", "tod", "dt")
+
+
+def is_aggregate(t: Type) -> bool:
+    """Types whose values are moved as blocks of the image."""
+    return isinstance(t, ArrayType | StructType | FbType)
+
+
+def kind_of(t: Type) -> str:
+    """The IR kind of a scalar type."""
+    if isinstance(t, Elementary | StringType):
+        return t.kind
+    if isinstance(t, EnumType | SubrangeType):
+        return t.base.kind
+    if isinstance(t, RefType):
+        return "u32"
+    return "u32"
+
+
+def size_align(t: Type) -> tuple[int, int]:
+    """Size in bytes and alignment in the image."""
+    if isinstance(t, StringType):
+        n = 4 + t.length * (2 if t.wide else 1)
+        return n + n % 2, 2
+    if isinstance(t, ArrayType):
+        size, align = size_align(t.element)
+        return t.count * size, align
+    if isinstance(t, StructType | FbType):
+        return t.size, t.align
+    size = SIZE[kind_of(t)]
+    return size, size
+
+
+def base_of(t: Type) -> Type:
+    """The type in which a value of `t` takes part in operations: subranges are their base."""
+    return t.base if isinstance(t, SubrangeType) else t
+
+
+def fits(value: int, t: Elementary) -> bool:
+    low, high = INT_RANGE[t.kind]
+    return low <= value <= high
+
+
+_ORDER = {"u8": 1, "i8": 1, "u16": 2, "i16": 2, "u32": 3, "i32": 3, "u64": 4, "i64": 4}
+
+
+def converts_implicitly(source: Type, target: Type) -> bool:
+    """The lossless conversions of IEC 61131-3:2013 Figure 12 (and an enumeration to its base)."""
+    source = base_of(source)
+    if isinstance(source, Unknown) or isinstance(target, Unknown) or source == target:
+        return True
+    if isinstance(target, SubrangeType):
+        return converts_implicitly(source, target.base)
+    if isinstance(source, EnumType):
+        return isinstance(target, Elementary) and converts_implicitly(source.base, target)
+    if isinstance(source, StringType) and isinstance(target, StringType):
+        return source.wide == target.wide
+    if isinstance(source, RefType) and isinstance(target, RefType):
+        return same(source.target, target.target) or isinstance(source.target, Unknown)
+    if isinstance(source, Elementary) and isinstance(target, StringType):
+        return source.group == "char" and (source.kind == "u16") == target.wide
+    if isinstance(source, ArrayType) and isinstance(target, ArrayType):
+        return source == target
+    if not (isinstance(source, Elementary) and isinstance(target, Elementary)):
+        return False
+    s, t = source.group, target.group
+    if source.universal:
+        if source is ANY_INT:
+            return t in ("sint", "uint", "real", "bit", "bool")
+        return t == "real"
+    if s in INTEGER_GROUPS and t in INTEGER_GROUPS:
+        if s == t:
+            return _ORDER[source.kind] <= _ORDER[target.kind]
+        return s == "uint" and _ORDER[source.kind] < _ORDER[target.kind]
+    if s in INTEGER_GROUPS and t == "real":
+        return _ORDER[source.kind] <= (2 if target.kind == "f32" else 3)
+    if s == t == "real":
+        return source.kind == "f32"
+    if s in ("bool", "bit") and t == "bit":
+        return s == "bool" or _ORDER[source.kind] <= _ORDER[target.kind]
+    if s == t and s in ("time", "date", "tod", "dt"):
+        return not source.name.startswith("L") or target.name.startswith("L")
+    return s == t == "char" and source.kind == "u8"
+
+
+def same(a: Type, b: Type) -> bool:
+    return a == b or isinstance(a, Unknown) or isinstance(b, Unknown)
+
+
+def common(a: Type, b: Type) -> Type | None:
+    """The smallest type both convert to without loss, or None."""
+    a, b = base_of(a), base_of(b)
+    if isinstance(a, EnumType) and a is not b:
+        a = a.base
+    if isinstance(b, EnumType) and a is not b:
+        b = b.base
+    if isinstance(a, Elementary) and isinstance(b, Elementary) and a.universal and b.universal:
+        return ANY_REAL if ANY_REAL in (a, b) else ANY_INT
+    if isinstance(a, StringType) and isinstance(b, StringType) and a.wide == b.wide:
+        return a if a.length >= b.length else b
+    if converts_implicitly(a, b):
+        return b
+    if converts_implicitly(b, a):
+        return a
+    if is_integer(a) and is_integer(b):
+        for name in ("INT", "DINT", "LINT"):
+            if converts_implicitly(a, ELEMENTARY[name]) and converts_implicitly(
+                b, ELEMENTARY[name]
+            ):
+                return ELEMENTARY[name]
+    return None
+
+
+def conversion_name(source: Type, target: Type) -> str | None:
+    """Name of the standard function that converts, for help texts."""
+    source, target = base_of(source), base_of(target)
+
+    def short(t: Type) -> str | None:
+        if isinstance(t, StringType):
+            return "WSTRING" if t.wide else "STRING"
+        if isinstance(t, EnumType):
+            return t.base.name
+        return t.name if isinstance(t, Elementary) and not t.universal else None
+
+    a, b = short(source), short(target)
+    return f"{a}_TO_{b}" if a and b else None
