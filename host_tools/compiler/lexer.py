@@ -14,53 +14,21 @@ from host_tools.compiler.syntax import literals
 from host_tools.compiler.syntax.literals import Scan
 from host_tools.compiler.tree import Expr, Literal
 
-VAR_KEYWORDS = frozenset(
-    {
-        "VAR",
-        "VAR_INPUT",
-        "VAR_OUTPUT",
-        "VAR_IN_OUT",
-        "VAR_TEMP",
-        "VAR_EXTERNAL",
-        "VAR_GLOBAL",
-        "VAR_CONFIG",
-        "VAR_ACCESS",
-        "VAR_STAT",
-        "VAR_INST",
-    }
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+VAR_KEYWORDS = _words(
+    """VAR VAR_INPUT VAR_OUTPUT VAR_IN_OUT VAR_TEMP VAR_EXTERNAL VAR_GLOBAL VAR_CONFIG VAR_ACCESS
+    VAR_STAT VAR_INST"""
 )
-STATEMENT_KEYWORDS = frozenset(
-    {"IF", "CASE", "FOR", "WHILE", "REPEAT", "EXIT", "CONTINUE", "RETURN"}
-)
-END_KEYWORDS = frozenset(
-    {
-        "END_IF",
-        "END_CASE",
-        "END_FOR",
-        "END_WHILE",
-        "END_REPEAT",
-        "END_VAR",
-        "END_TYPE",
-        "END_STRUCT",
-        "END_UNION",
-        "END_FUNCTION",
-        "END_FUNCTION_BLOCK",
-        "END_PROGRAM",
-        "END_CONFIGURATION",
-        "END_RESOURCE",
-        "END_METHOD",
-        "END_PROPERTY",
-        "END_INTERFACE",
-        "END_CLASS",
-        "END_NAMESPACE",
-        "END_ACTION",
-        "END_ACTIONS",
-        "END_STEP",
-        "END_TRANSITION",
-        "END_TEST",
-        "END_SETUP",
-        "END_TEARDOWN",
-    }
+STATEMENT_KEYWORDS = _words("IF CASE FOR WHILE REPEAT EXIT CONTINUE RETURN")
+END_KEYWORDS = _words(
+    """END_IF END_CASE END_FOR END_WHILE END_REPEAT END_VAR END_TYPE END_STRUCT END_UNION
+    END_FUNCTION END_FUNCTION_BLOCK END_PROGRAM END_CONFIGURATION END_RESOURCE END_METHOD
+    END_PROPERTY END_INTERFACE END_CLASS END_NAMESPACE END_ACTION END_ACTIONS END_STEP
+    END_TRANSITION END_TEST END_SETUP END_TEARDOWN"""
 )
 # Everything else that has a meaning somewhere (AT, STEP, TASK, R_EDGE, OVERLAP, METHOD, ...) is a
 # name to the lexer and a keyword only where the parser looks for it.
@@ -68,32 +36,9 @@ KEYWORDS = (
     VAR_KEYWORDS
     | STATEMENT_KEYWORDS
     | END_KEYWORDS
-    | frozenset(
-        {
-            "THEN",
-            "ELSIF",
-            "ELSE",
-            "OF",
-            "TO",
-            "BY",
-            "DO",
-            "UNTIL",
-            "NOT",
-            "AND",
-            "OR",
-            "XOR",
-            "MOD",
-            "AND_THEN",
-            "OR_ELSE",
-            "TYPE",
-            "STRUCT",
-            "ARRAY",
-            "REF_TO",
-            "FUNCTION",
-            "FUNCTION_BLOCK",
-            "PROGRAM",
-            "CONFIGURATION",
-        }
+    | _words(
+        """THEN ELSIF ELSE OF TO BY DO UNTIL NOT AND OR XOR MOD AND_THEN OR_ELSE TYPE STRUCT ARRAY
+        REF_TO FUNCTION FUNCTION_BLOCK PROGRAM CONFIGURATION"""
     )
 )
 
@@ -146,7 +91,7 @@ _TOKEN = re.compile(
     | (?P<string>'(?:[^$'\r\n]++|\$[^\r\n])*+'|"(?:[^$"\r\n]++|\$[^\r\n])*+")
     | (?P<open>['"])
     | (?P<direct>%[IQMiqm][XBWDLxbwdl]?(?:\*|[0-9]++(?:\.[0-9]++)*+)(?!\w))
-    | (?P<partial>(?<=\.)%[XBWDLxbwdl][0-9]++(?!\w))
+    | (?P<partial>%[XBWDLxbwdl][0-9]++(?!\w))
     | (?P<percent>%)
     | (?P<pragma>\{)
     | (?P<end>\Z)
@@ -182,6 +127,7 @@ def lex(source: Source, reporter: Reporter) -> list[Token]:
     text = source.text
     scan = Scan(source, text, reporter)
     tokens: list[Token] = []
+    expr: Expr
     add = tokens.append
     match = _TOKEN.match
     kinds: dict[str, str] = {}
@@ -211,8 +157,7 @@ def lex(source: Source, reporter: Reporter) -> list[Token]:
         elif group == "int":
             word = m["int"]
             start = at - len(word)
-            value = literals.integer(scan, word, start)
-            add(Token("literal", word, start, at, value))
+            add(Token("literal", word, start, at, literals.integer(scan, word, start)))
         elif group == "comment":
             at = _comment_end(scan, m.start("comment"), m["comment"])
         elif group in ("number", "hash", "string", "open"):
@@ -224,22 +169,17 @@ def lex(source: Source, reporter: Reporter) -> list[Token]:
             else:
                 expr, at = literals.quoted(scan, start)
             add(Token("literal", text[start:at], start, at, expr))
-        elif group in ("direct", "partial"):
+        elif group == "direct" or (group == "partial" and _after_place(tokens)):
             add(Token(group, m[group], m.start(group), at))
         elif group == "foreign":
             start = m.start("foreign")
             kind, advice = _FOREIGN[m["foreign"]]
             _foreign(scan, m["foreign"], start, advice)
             add(Token(kind, m["foreign"], start, at))
-        elif group == "percent":
-            start = m.start("percent")
-            previous = tokens[-1] if tokens else None
-            is_operator = (
-                previous is not None
-                and previous.kind in _ENDS_OPERAND
-                and previous.text.upper() != "AT"
-            )
-            if is_operator:
+        elif group in ("percent", "partial"):
+            start = m.start(group)
+            if tokens and tokens[-1].kind in _ENDS_OPERAND and not _after_place(tokens):
+                at = start + 1
                 _foreign(scan, "%", start, _FOREIGN["%"][1])
                 add(Token("MOD", "%", start, at))
             else:
@@ -278,6 +218,11 @@ def _word_kind(word: str) -> str:
         return "literal"
     # The regular expression takes superscripts and the like for the start of a word.
     return "name" if word[0] == "_" or word[0].isalpha() else "bad"
+
+
+def _after_place(tokens: list[Token]) -> bool:
+    """Can a partial access or an address stand here, and '%' be no operator?"""
+    return bool(tokens) and (tokens[-1].kind == "." or tokens[-1].text.upper() == "AT")
 
 
 def _boolean(source: Source, word: str, start: int) -> Literal:

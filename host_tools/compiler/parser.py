@@ -7,6 +7,8 @@ says how errors are told once and where parsing goes on after them.
 
 from __future__ import annotations
 
+import gc
+
 from host_tools.compiler.diagnostics import Reporter
 from host_tools.compiler.lexer import END_KEYWORDS, VAR_KEYWORDS, lex
 from host_tools.compiler.source import Source, Span
@@ -28,10 +30,21 @@ _TOP = UNIT_KEYWORDS | {"VAR_GLOBAL"}
 def parse(source: Source, reporter: Reporter) -> Unit:
     """The syntax tree of `source`. Never raises: what is wrong with the text is reported, and
     the tree holds what could be understood."""
+    collecting = gc.isenabled()
+    gc.disable()  # a tree has no cycles, and looking for them doubles the time
+    try:
+        return _unit(source, reporter)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _unit(source: Source, reporter: Reporter) -> Unit:
     told_before = len(reporter.diagnostics)
     tokens = lex(source, reporter)
-    lexical = [d.span.start for d in reporter.diagnostics[told_before:]]
-    c = Cursor(source, tokens, reporter, lexical)
+    lexical = reporter.diagnostics[told_before:]
+    c = Cursor(source, tokens, reporter, [d.span.start for d in lexical])
+    c.is_cut_off = any(d.code == "E0002" for d in lexical)
     found: list[Declaration] = []
     told: set[str] = set()
     while c.tok.kind != "eof":

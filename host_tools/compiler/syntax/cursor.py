@@ -24,7 +24,7 @@ from host_tools.compiler.source import Source, Span
 from host_tools.compiler.tree import Direct, Identifier, Missing
 
 # How deep parentheses, calls, statements and types may nest together. Three Python frames a level
-# at most, so that the parser stays below Python's default limit.
+# at most (a STRUCT counts as two levels), so that the parser stays below Python's default limit.
 MAX_NESTING = 200
 # How high the tree of one expression may become: a chain of left-associative operators makes a
 # tree as high as it is long, and the passes after this one recurse over it.
@@ -42,7 +42,7 @@ class Cursor:
     `height` is the height of the expression parsed last; `depth` how deep the parser stands;
     `open` the END keywords that the blocks around wait for; `pragmas` the pragmas in front of the
     token with that index, without their braces; `end_var_before` the index up to which the search
-    for a forgotten END_VAR has looked."""
+    for a forgotten END_VAR has looked; `is_cut_off` whether the file ends inside a comment."""
 
     __slots__ = (
         "anchor",
@@ -54,6 +54,7 @@ class Cursor:
         "forgiven",
         "height",
         "index",
+        "is_cut_off",
         "lexical",
         "open",
         "pragmas",
@@ -85,6 +86,7 @@ class Cursor:
         self.anchor = 0
         self.end_var_before = -1
         self.lexical = sorted(lexical)
+        self.is_cut_off = False
         self.broken = False
         self.told_at = -1
         self.depth = 0
@@ -180,6 +182,8 @@ class Cursor:
         return self.source.text.find("\n", last.start, self.tok.start) < 0
 
     def _lexer_complained(self) -> bool:
+        if self.tok.kind == "eof" and self.is_cut_off:
+            return True
         at = bisect_left(self.lexical, self.anchor)
         return at < len(self.lexical) and self.lexical[at] <= self.tok.end
 
@@ -222,16 +226,21 @@ class Cursor:
         )
         return False
 
-    def closing(self, kind: str, opening: Token) -> bool:
-        """The bracket that closes `opening`."""
+    def closing(self, kind: str, opening: Token, *, of_list: bool = False) -> bool:
+        """The bracket that closes `opening`; `of_list` where a ',' could stand as well."""
         if self.accept(kind):
             return True
+        others = [Label(self.of(opening), "opened here")]
+        if of_list and self.tok.kind in ("name", "literal", "direct") and not self.on_new_line():
+            message = f"expected ',' or '{kind}', found {self.found()}"
+            self.error("E0113", message, others=others)
+            return False
         self.error(
             "E0113",
             f"'{opening.text}' is not closed: expected '{kind}', found {self.found()}",
             self.before(),
             label=f"add '{kind}' here",
-            others=[Label(self.of(opening), "opened here")],
+            others=others,
             help=f"add '{kind}' here",
         )
         return False
@@ -242,7 +251,7 @@ class Cursor:
             self.advance()
         elif self.broken:
             self.skip()
-        elif self._is_next_beginning():
+        elif self.at_beginning():
             self.error(
                 "E0101",
                 f"missing ';' after {after}",
@@ -255,8 +264,9 @@ class Cursor:
             self.skip()
         self.broken = False
 
-    def _is_next_beginning(self) -> bool:
-        """Does the token at hand start something new, so that only a ';' was forgotten?"""
+    def at_beginning(self) -> bool:
+        """Does the token at hand start something new, so that only what ends the thing before is
+        missing?"""
         kind = self.tok.kind
         if kind in FIRM:
             return True
@@ -291,14 +301,15 @@ class Cursor:
             if depth <= 0:
                 return
 
-    def nested_too_deeply(self, what: str) -> bool:
-        """Report when `depth` (which the caller has counted up) is beyond what is allowed."""
+    def nested_too_deeply(self, what: str, weight: int = 1) -> bool:
+        """Report when `depth` (which the caller has counted up by `weight`) is beyond what is
+        allowed."""
         if self.depth <= MAX_NESTING:
             return False
         self.error(
             "E0108",
             f"{what} nested too deeply",
-            label=f"the limit is {MAX_NESTING} levels",
+            label=f"the limit is {MAX_NESTING // weight} levels",
             help="move an inner part into a function or a variable of its own",
         )
         return True

@@ -101,9 +101,12 @@ def pou(c: Cursor) -> Pou | None:
     end = f"END_{kind}"
     told: set[str] = set()
     _modifiers(c)
-    name = c.name(f"the name of a {kind}")
+    name = _name_of_pou(c, kind)
     result: TypeSpec | None = None
-    if c.tok.kind == ":":
+    if kind == "FUNCTION" and _at_bare_type(c):
+        c.symbol(":", "before the type of the result")
+        result = type_spec(c)
+    elif c.tok.kind == ":":
         if kind != "FUNCTION":
             c.error("E0100", f"a {kind} has no type", help="only a FUNCTION returns a value")
         c.advance()
@@ -134,7 +137,7 @@ def pou(c: Cursor) -> Pou | None:
             unsupported_using(c)
         else:
             body += statements(c)
-            if c.index == index:
+            if c.index == index and c.tok.kind == found:
                 stray(c) if found in END_KEYWORDS else c.advance()
     c.open.pop()
     c.close(opening, end)
@@ -145,6 +148,27 @@ def pou(c: Cursor) -> Pou | None:
     if kind != "FUNCTION":
         result = None
     return Pou(span, kind, name, result, tuple(blocks), tuple(body), pragmas)
+
+
+def _name_of_pou(c: Cursor, kind: str) -> Identifier | None:
+    if c.tok.kind == "name" and c.peek().kind in (":=", "(", "[", ".", "^"):
+        c.error(
+            "E0115",
+            f"expected the name of a {kind}",
+            c.before(),
+            label="add a name here",
+            help=f"every {kind} has a name",
+        )
+        return None
+    return c.name(f"the name of a {kind}")
+
+
+def _at_bare_type(c: Cursor) -> bool:
+    """`FUNCTION f INT` without ':'"""
+    if c.tok.kind != "name" or c.on_new_line() or at_part(c):
+        return False
+    is_word = c.at_word("EXTENDS", "IMPLEMENTS", "USING")
+    return not is_word and c.peek().kind not in (":=", "(", "[", ".", "^")
 
 
 def _block_of_pou(c: Cursor, kind: str, late: bool) -> VarBlock | None:

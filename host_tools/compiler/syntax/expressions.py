@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from host_tools.compiler.lexer import KEYWORDS, Token
+from host_tools.compiler.lexer import END_KEYWORDS, KEYWORDS, Token
 from host_tools.compiler.source import Span
-from host_tools.compiler.syntax.cursor import MAX_HEIGHT, Cursor
+from host_tools.compiler.syntax.cursor import FIRM, MAX_HEIGHT, Cursor
 from host_tools.compiler.tree import (
     Argument,
     ArrayInit,
@@ -20,9 +20,11 @@ from host_tools.compiler.tree import (
     Direct,
     Expr,
     FieldInit,
+    Identifier,
     Index,
     Literal,
     Member,
+    Missing,
     Name,
     Repeat,
     StructInit,
@@ -53,6 +55,7 @@ _PAREN = -1
 _PREFIXES = frozenset({"-", "+", "NOT", "("})
 _POSTFIXES = frozenset({".", "[", "^", "("})
 OPERATORS = frozenset(_PRECEDENCE)
+_AFTER_NAME = OPERATORS | {";", ")", "]", ",", ":=", ".", "..", "^", "[", "THEN", "DO", "OF"}
 
 
 @dataclass(slots=True)
@@ -80,7 +83,9 @@ def expression(c: Cursor) -> Expr:
                 return c.missing()
             stack.append(_Pending(_PAREN if token.kind == "(" else _UNARY, token, token.start))
         start = c.tok.start
-        expr = operand(c)
+        expr = _primary(c)
+        if c.tok.kind in _POSTFIXES and not isinstance(expr, Literal | Missing):
+            expr = _postfix(c, expr, start)
         height = c.height
         while True:
             precedence = _PRECEDENCE.get(c.tok.kind, 0)
@@ -165,24 +170,30 @@ def condition(c: Cursor) -> Expr:
 
 def operand(c: Cursor) -> Expr:
     """A literal, or a variable or call with everything that follows its name."""
+    start = c.tok.start
+    expr = _primary(c)
+    if c.tok.kind in _POSTFIXES and not isinstance(expr, Literal | Missing):
+        return _postfix(c, expr, start)
+    return expr
+
+
+def _primary(c: Cursor) -> Expr:
     token = c.tok
     kind = token.kind
     c.height = 0
+    if kind == "name":
+        c.advance()
+        if token.text[0] in "tTsS" and c.tok.kind in (".", "^", "(") and not c.broken:
+            _no_this(c, token)
+        return Name(Span(c.source, token.start, token.end), token.text)
     if kind == "literal":
         c.advance()
         assert token.value is not None
         return token.value
-    if kind == "name":
-        c.advance()
-        expr: Expr = Name(Span(c.source, token.start, token.end), token.text)
-        if token.text[0] in "tTsS" and c.tok.kind in (".", "^", "(") and not c.broken:
-            _no_this(c, token)
-    elif kind == "direct":
-        expr = direct(c)
-    else:
-        _no_operand(c)
-        return c.missing()
-    return _postfix(c, expr, token.start) if c.tok.kind in _POSTFIXES else expr
+    if kind == "direct":
+        return direct(c)
+    _no_operand(c)
+    return c.missing()
 
 
 def _no_this(c: Cursor, token: Token) -> None:
@@ -206,6 +217,8 @@ def _no_operand(c: Cursor) -> None:
         )
     elif kind in KEYWORDS and not c.on_new_line():
         c.error("E0104", f"expected an expression, found the keyword '{token.text}'")
+        if kind in FIRM and kind not in END_KEYWORDS and c.peek().kind in _AFTER_NAME:
+            c.advance()  # it was meant to be a name
     elif kind == "[":
         c.error(
             "E0104",
@@ -257,7 +270,7 @@ def _postfix(c: Cursor, expr: Expr, start: int) -> Expr:
                 while c.accept(","):
                     indices.append(expression(c))
                     inner = max(inner, c.height)
-                c.closing("]", token)
+                c.closing("]", token, of_list=True)
                 expr = Index(c.span(start), expr, tuple(indices))
             else:
                 values = arguments(c, token)
@@ -288,46 +301,41 @@ def arguments(c: Cursor, opening: Token) -> tuple[Argument, ...]:
     """The arguments of a call after its '(', to after its ')' (7.3.3.2.4)."""
     found: list[Argument] = []
     height = 0
-    if c.tok.kind != ")":
-        while True:
-            found.append(_argument(c))
+    while c.tok.kind != ")" or found:
+        token = c.tok
+        follows = c.peek().kind
+        name: Identifier | None = None
+        value: Expr | None = None
+        negated = token.kind == "NOT" and follows == "name" and c.peek(2).kind == "=>"
+        output = negated or (token.kind == "name" and follows == "=>")
+        if negated:
+            c.advance()
+        if output or (token.kind == "name" and follows == ":="):
+            name = c.identifier(c.advance())
+            c.advance()
+        elif token.kind in KEYWORDS and follows in (":=", "=>"):
+            c.name("the name of a parameter")
+        c.height = 0
+        if not output or c.tok.kind not in (",", ")"):
+            value = expression(c)
             height = max(height, c.height)
-            if not c.accept(","):
-                break
-    c.closing(")", opening)
+        if name is None:
+            _after_informal(c)
+        found.append(Argument(c.span(token.start), name, value, output, negated))
+        if not c.accept(","):
+            break
+    c.closing(")", opening, of_list=True)
     c.height = height
     return tuple(found)
 
 
-def _argument(c: Cursor) -> Argument:
-    token = c.tok
-    start = token.start
-    follows = c.peek().kind
-    if token.kind == "name" and follows == ":=":
-        name = c.identifier(c.advance())
-        c.advance()
-        value = expression(c)
-        return Argument(c.span(start), name, value)
-    negated = token.kind == "NOT" and follows == "name" and c.peek(2).kind == "=>"
-    if negated or (token.kind == "name" and follows == "=>"):
-        if negated:
-            c.advance()
-        name = c.identifier(c.advance())
-        c.advance()
-        c.height = 0
-        target = None if c.tok.kind in (",", ")") else expression(c)
-        return Argument(c.span(start), name, target, True, negated)
-    if token.kind in KEYWORDS and follows in (":=", "=>"):
-        c.name("the name of a parameter")
-        return Argument(c.span(start), None, c.missing())
-    value = expression(c)
+def _after_informal(c: Cursor) -> None:
     if c.tok.kind == "=>":
         arrow_for_comparison(c)
     elif c.at_word("WITH") and c.peek().kind == "name":
         c.error("E0107", "a function block with a task of its own is not supported yet")
         c.advance()
         c.advance()
-    return Argument(c.span(start), None, value)
 
 
 def direct(c: Cursor) -> Direct:
@@ -375,7 +383,7 @@ def _array_init(c: Cursor) -> Expr:
         elements.append(initial_value(c))
         if not c.accept(","):
             break
-    c.closing("]", opening)
+    c.closing("]", opening, of_list=True)
     c.depth -= 1
     return ArrayInit(c.span(opening.start), tuple(elements))
 
@@ -391,7 +399,7 @@ def _repeat(c: Cursor, count: Literal) -> Expr:
         values.append(initial_value(c))
         if not c.accept(","):
             break
-    c.closing(")", opening)
+    c.closing(")", opening, of_list=True)
     c.depth -= 1
     return Repeat(c.span(count.span.start), count, tuple(values))
 
@@ -416,7 +424,7 @@ def _struct_init(c: Cursor) -> Expr:
         fields.append(FieldInit(c.span(start), name, initial_value(c)))
         if not c.accept(","):
             break
-    c.closing(")", opening)
+    c.closing(")", opening, of_list=True)
     c.depth -= 1
     return StructInit(c.span(opening.start), tuple(fields))
 

@@ -65,6 +65,8 @@ _BELONGS_TO = {
     "UNTIL": ("END_REPEAT",),
 }
 _OPENERS = frozenset({"IF", "CASE", "FOR", "WHILE", "REPEAT"})
+_NOT_AFTER_NAME = STATEMENT_KEYWORDS | VAR_KEYWORDS | UNIT_KEYWORDS
+_NOT_AFTER_NAME |= {"name", "literal", "direct", "NOT", "STRUCT"}
 _MISSPELT = STATEMENT_KEYWORDS | VAR_KEYWORDS | END_KEYWORDS | {"ELSE", "ELSIF", "UNTIL"}
 
 
@@ -136,6 +138,7 @@ def _too_deep(c: Cursor) -> bool:
     if not c.nested_too_deeply("statements"):
         return False
     c.skip_block(_OPENERS, _STATEMENT_ENDS)
+    c.told_at = c.index
     c.accept(";")
     c.broken = False
     c.depth -= 1
@@ -171,14 +174,16 @@ def _keyword(c: Cursor, keyword: str, after: str) -> bool:
     elif c.tok.kind == "name" and near_keyword(c.tok.text, frozenset({keyword})):
         c.respell((keyword,))
         c.advance()
-    else:
+    elif c.at_beginning() or (keyword == "OF" and _at_label(c)):
         c.error(
             "E0102",
             f"expected {keyword} after {after}, found {c.found()}",
-            c.before() if c.on_new_line() or c.tok.kind in FIRM else c.here(),
-            label=f"add '{keyword}' here" if c.on_new_line() else "",
-            help=f"add '{keyword}' after {after}",
+            c.before(),
+            label=f"add '{keyword}' here",
+            help=f"add '{keyword}' here",
         )
+    else:
+        c.error("E0102", f"expected {keyword} after {after}, found {c.found()}")
         _find(c, keyword)
     c.broken = False
     return True
@@ -459,7 +464,7 @@ def _simple(c: Cursor) -> Statement | None:
     start = token.start
     index, directs = c.index, len(c.directs)
     if token.kind == "name":
-        if c.peek().kind in ("name", "literal", "NOT", "direct") and _misspelt_keyword(c):
+        if c.peek().kind in _NOT_AFTER_NAME and _misspelt_keyword(c):
             return None
         target = operand(c)
     elif token.kind == "direct":

@@ -56,8 +56,9 @@ def no_type(c: Cursor) -> NamedType:
 def type_spec(c: Cursor) -> TypeSpec:
     """What stands after the ':' of a declaration."""
     token = c.tok
-    c.depth += 1
-    if c.nested_too_deeply("types"):
+    weight = 2 if token.kind == "STRUCT" or c.at_word("UNION") else 1
+    c.depth += weight
+    if c.nested_too_deeply("types", weight):
         if token.kind == "STRUCT":
             c.skip_block(frozenset({"STRUCT"}), frozenset({"END_STRUCT"}))
         spec: TypeSpec = no_type(c)
@@ -76,7 +77,7 @@ def type_spec(c: Cursor) -> TypeSpec:
     else:
         c.error("E0116", f"expected a type, found {c.found()}")
         spec = no_type(c)
-    c.depth -= 1
+    c.depth -= weight
     return spec
 
 
@@ -158,7 +159,7 @@ def _array(c: Cursor) -> TypeSpec:
                 ranges.append(_range(c, "an array"))
             if not c.accept(","):
                 break
-        c.closing("]", opening)
+        c.closing("]", opening, of_list=True)
     if not c.accept("OF"):
         c.error("E0102", f"expected OF after the bounds, found {c.found()}", help="add 'OF'")
     element = type_spec(c)
@@ -184,7 +185,7 @@ def _enum(c: Cursor, base: TypeSpec | None) -> EnumSpec:
         values.append(EnumValue(c.span(at), name, value))
         if not c.accept(","):
             break
-    c.closing(")", opening)
+    c.closing(")", opening, of_list=True)
     if base is None and c.tok.kind == "name":  # the base type after the values, as CODESYS has it
         base = type_name(c)
     return EnumSpec(c.span(start), base, tuple(values))
@@ -300,13 +301,15 @@ def _location(c: Cursor) -> Direct | None:
     c.advance()
     if c.tok.kind == "direct":
         return direct(c)
+    if c.tok.kind == "partial":
+        c.error("E0107", "a place inside a structure is not supported yet")
+        c.advance()
+        return None
     c.error(
         "E0013",
         f"expected a direct address after AT, found {c.found()}",
         help="write area, size and number: %IX0.3, %QW4, %MD8, or %I* to leave it open",
     )
-    if c.tok.kind == "partial":
-        c.advance()
     return None
 
 
