@@ -295,6 +295,8 @@ def converts_implicitly(source: Type, target: Type) -> bool:
     if not (isinstance(source, Elementary) and isinstance(target, Elementary)):
         return False
     s, t = source.group, target.group
+    if target.universal:
+        return source is ANY_INT and target is ANY_REAL
     if source.universal:
         if source is ANY_INT:
             return t in ("sint", "uint", "real", "bit", "bool")

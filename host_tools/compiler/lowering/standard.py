@@ -13,7 +13,7 @@ from functools import cache
 from host_tools.compiler import ir, tree
 from host_tools.compiler.constants import wrap
 from host_tools.compiler.diagnostics import did_you_mean
-from host_tools.compiler.lowering import conversions, expressions, operators
+from host_tools.compiler.lowering import conversions, expressions, operators, places
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Value
