@@ -55,7 +55,7 @@ CODES: dict[str, str] = {
     "E0610": "the pin cannot do this",
     "E0611": "a pin is used twice",
     "E0612": "an address has two channels",
-    "E0613": "the program has no such variable for a channel",
+    "E0613": "the program has no such variable, or it has the wrong type",
     "E0614": "the program has no such task",
     "E0615": "this is not a Modbus address",
     "E0616": "this cannot be mapped to Modbus",
