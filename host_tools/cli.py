@@ -99,9 +99,18 @@ def _main(arguments: list[str]) -> int:
 
 
 def _tell(failure: Failure, as_json: bool) -> int:
-    from host_tools.render import Style
+    from host_tools.render import Style, diagnostic_json, diagnostics_text
 
     style = Style(sys.stderr)
+    diagnostics = getattr(failure, "diagnostics", None)
+    if diagnostics is not None:
+        print(diagnostics_text(diagnostics, style), file=sys.stderr)
+        if as_json:
+            import json
+
+            found = [diagnostic_json(d) for d in diagnostics]
+            print(json.dumps({"ok": False, "diagnostics": found}))
+        return failure.exit_code
     print(style("red", "error") + style("bold", f": {failure.message}"), file=sys.stderr)
     if failure.help:
         print(style("bold", "help") + f": {failure.help}", file=sys.stderr)

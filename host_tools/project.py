@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import has_magic
 from pathlib import Path
 
@@ -34,12 +34,24 @@ class Project:
         return self.wiring.name
 
 
-def load(*paths: str | os.PathLike[str]) -> Project:
+def load(*paths: str | os.PathLike[str], engine: str | None = None) -> Project:
     """The project in a folder, that of a takt.toml, or one made of the given source files.
 
     Without a path: the project of the working directory or the nearest folder above it. What is
     wrong inside the files is in `diagnostics`; Failure is for what cannot be found or read.
+    `engine` is used in place of what takt.toml says.
     """
+    if engine == "native":
+        raise Failure(
+            "the native engine is not supported yet", "use --engine python, or auto", USAGE
+        )
+    project = _load(paths)
+    if engine is None:
+        return project
+    return replace(project, wiring=replace(project.wiring, engine=engine))
+
+
+def _load(paths: Sequence[str | os.PathLike[str]]) -> Project:
     places = [Path(p) for p in paths]
     if not places:
         return _load_folder(_find_upwards(Path.cwd()))

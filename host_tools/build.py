@@ -1,0 +1,213 @@
+"""From a project to a compiled program and its bundle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from host_tools.compiler.diagnostics import Diagnostic, Label, Reporter
+from host_tools.compiler.source import Span
+from host_tools.failure import PROGRAM, Failure
+from host_tools.project import Project
+from host_tools.wiring.file import task_options
+from host_tools.wiring.resolve import Rows, resolve
+
+if TYPE_CHECKING:
+    from host_tools.bundle import Bundle
+    from host_tools.compiler.compilation import Compilation
+    from host_tools.compiler.ir import Program as Ir
+
+
+class Rejected(Failure):
+    """The program or its wiring has errors; `diagnostics` has them and the warnings."""
+
+    def __init__(self, project: Project, diagnostics: Sequence[Diagnostic]) -> None:
+        errors = sum(d.is_error for d in diagnostics)
+        super().__init__(
+            f"'{project.name}' has {errors} error{'s' if errors != 1 else ''}",
+            exit_code=PROGRAM,
+        )
+        self.project = project
+        self.diagnostics = list(diagnostics)
+
+    def __str__(self) -> str:
+        from io import StringIO
+
+        from host_tools.render import Style, diagnostics_text
+
+        return f"{self.message}\n{diagnostics_text(self.diagnostics, Style(StringIO()))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Everything `takt check` finds. The program is None where there are errors."""
+
+    project: Project
+    diagnostics: list[Diagnostic]
+    compilation: Compilation
+    rows: Rows
+
+    @property
+    def ok(self) -> bool:
+        return not any(d.is_error for d in self.diagnostics)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program without errors, ready to be simulated or bundled."""
+
+    project: Project
+    ir: Ir
+    layout: dict[str, Any]
+    rows: Rows
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def source_names(self) -> list[str]:
+        """Names by source index, as they stand in the bundle."""
+        own = list(self.project.names)
+        return own + list(self.ir.sources[len(own) :])
+
+    def python(self) -> str:
+        """Source text of the module `program` (the python engine). Raises Failure."""
+        from host_tools.compiler.python_engine import EngineError, emit
+
+        try:
+            return emit(self.ir)
+        except EngineError as error:
+            raise Failure(f"the python engine cannot run '{self.project.name}': {error}") from None
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest without its parts; see docs/bundle.md."""
+        from host_tools.version import version
+
+        wiring, layout = self.project.wiring, self.layout
+        return {
+            "format": 1,
+            "name": wiring.name,
+            "version": wiring.version,
+            "takt": version(),
+            "board": wiring.board.name if wiring.board else "host",
+            "engine": "python",
+            "built_from": _sources_hash(self.project),
+            "layout": layout["hash"],
+            "image_size": self.ir.image_size,
+            "state": layout["state"],
+            "retain": layout["retain"],
+            "areas": {k: v for k, v in layout["areas"].items() if v[1]},
+            "sources": self.source_names,
+            "tasks": [
+                {
+                    "name": task.name,
+                    "interval_ns": task.interval_ns,
+                    "priority": task.priority,
+                    "single": list(task.single) if task.single else None,
+                    "inputs": [list(row) for row in task.inputs],
+                    "outputs": [list(row) for row in task.outputs],
+                    **task_options(wiring, task.name),
+                }
+                for task in self.ir.tasks
+            ],
+            "io": {"inputs": self.rows.inputs, "outputs": self.rows.outputs},
+            "safe": self.rows.safe,
+            "servers": self.rows.servers,
+        }
+
+    def bundle(self) -> Bundle:
+        """The bundle, with byte code. Raises Failure where mpy-cross is missing."""
+        from host_tools.bundle import Bundle, initial_part
+        from host_tools.mpy import compile_mpy
+
+        source = self.python()
+        parts = {
+            "program.py": source.encode(),
+            "program.mpy": compile_mpy(source, "program.py"),
+            "initial": initial_part(self.ir.initial),
+            "layout.json": json.dumps(self.layout, separators=(",", ":")).encode(),
+        }
+        return Bundle(self.manifest(), parts)
+
+
+def check(project: Project) -> Checked:
+    """Check wiring and program, together as far as each is sound alone."""
+    from host_tools.compiler.compilation import Options, compile_sources
+
+    options = Options(areas=project.wiring.areas())
+    compilation = compile_sources(project.sources, options)
+    diagnostics = [*project.diagnostics, *compilation.diagnostics]
+    rows = Rows()
+    if compilation.program is not None and compilation.layout is not None:
+        reporter = Reporter()
+        rows = resolve(project.wiring, compilation.layout, compilation.program.tasks, reporter)
+        _check_floats(project, compilation, reporter)
+        diagnostics += reporter.diagnostics
+    return Checked(project, diagnostics, compilation, rows)
+
+
+def compile(project: Project) -> Program:
+    """The program of a project. Raises Rejected, which carries the diagnostics, where it has
+    errors."""
+    checked = check(project)
+    compilation = checked.compilation
+    if not checked.ok or compilation.program is None or compilation.layout is None:
+        raise Rejected(project, checked.diagnostics)
+    return Program(
+        project,
+        compilation.program,
+        compilation.layout,
+        checked.rows,
+        tuple(checked.diagnostics),
+    )
+
+
+def _check_floats(project: Project, compilation: Compilation, reporter: Reporter) -> None:
+    """E0620 where the program needs double precision and the board's Python has none."""
+    board, program = project.wiring.board, compilation.program
+    if board is None or program is None or board.floats == "double" or not program.uses_lreal:
+        return
+    span = _first_lreal(compilation)
+    wiring = project.wiring.source
+    at = wiring.text.find(f'"{board.name}"')
+    others = [Label(Span(wiring, at, at + len(board.name) + 2), "the board")] if at >= 0 else []
+    reporter.report(
+        "E0620",
+        f"LREAL needs the native engine on board '{board.name}', "
+        "whose MicroPython has single-precision floats",
+        span,
+        others=others,
+        help="use REAL; the native engine is not supported yet",
+    )
+
+
+def _first_lreal(compilation: Compilation) -> Span:
+    import re
+
+    for source in compilation.sources:
+        found = re.search(r"\bLREAL\b", source.text, re.IGNORECASE)
+        if found and not source.library:
+            return Span(source, *found.span())
+    return Span(compilation.sources[0], 0, 0)
+
+
+def _sources_hash(project: Project) -> str:
+    """SHA-256 over names and texts of the sources and takt.toml."""
+    digest = hashlib.sha256()
+    named = zip(project.names, project.sources, strict=True)
+    texts = [(name, source.text) for name, source in named]
+    for name, text in [*texts, ("takt.toml", project.wiring.source.text)]:
+        content = text.encode("utf-8", errors="surrogatepass")
+        digest.update(f"{name} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def bundle_path(project: Project, output: str | None) -> Path:
+    """Where `takt build` writes: `output`, or build/NAME.taktb in the project's folder."""
+    if output is None:
+        return project.folder / "build" / f"{project.name}.taktb"
+    path = Path(output)
+    return path / f"{project.name}.taktb" if path.is_dir() else path

@@ -1,0 +1,58 @@
+"""`takt build`: writes the bundle."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from host_tools.build import bundle_path, compile
+from host_tools.commands import tell_warnings
+from host_tools.project import load
+from host_tools.render import diagnostic_json
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths", metavar="PROJECT|FILE.st", nargs="*", help="default: the project here"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="default: build/NAME.taktb in the project"
+    )
+    add_engine(parser)
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine", choices=["auto", "python", "native"], help="overrides takt.toml"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    program = compile(load(*options.paths, engine=options.engine))
+    tell_warnings(program.diagnostics)
+    bundle = program.bundle()
+    path = bundle_path(program.project, options.output)
+    bundle.write(path)
+    sizes = {name: len(content) for name, content in bundle.parts.items()}
+    if options.json:
+        print(
+            json.dumps(
+                {
+                    "file": str(path),
+                    "name": program.project.name,
+                    "layout": program.layout["hash"],
+                    "image_size": program.ir.image_size,
+                    "parts": sizes,
+                    "diagnostics": [diagnostic_json(d) for d in program.diagnostics],
+                }
+            )
+        )
+    else:
+        print(
+            f"{path}: {path.stat().st_size} bytes, board {bundle.manifest['board']}, "
+            f"byte code {sizes['program.mpy']} bytes, image {program.ir.image_size} bytes, "
+            f"layout {program.layout['hash']}"
+        )
+    sys.stdout.flush()
+    return 0
