@@ -1,1 +1,39 @@
-"""Host side of Takt: compiler, project model, build, simulate, deploy."""
+"""Host side of Takt: compiler, project model, build, simulate, deploy.
+
+For scripts and tests:
+
+    from host_tools import load, compile, simulate
+
+    sim = simulate(compile(load("examples/tank")))
+    sim.set("main.level", 80)
+    sim.run(scans=10)
+    sim["main.pump1"]
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from host_tools.build import compile as compile
+    from host_tools.project import load as load
+    from host_tools.simulation import simulate as simulate
+
+__all__ = ["compile", "load", "simulate"]
+
+
+def __getattr__(name: str) -> object:
+    # Imported when first used: every command imports this package, few need all of it.
+    if name == "compile":
+        from host_tools.build import compile
+
+        return compile
+    if name == "load":
+        from host_tools.project import load
+
+        return load
+    if name == "simulate":
+        from host_tools.simulation import simulate
+
+        return simulate
+    raise AttributeError(f"module 'host_tools' has no attribute '{name}'")

@@ -6,9 +6,10 @@ from itertools import pairwise
 from typing import Any
 
 from host_tools.compiler.diagnostics import Label, Reporter
+from host_tools.variables import Variable, Variables
 from host_tools.wiring.addresses import Address
 from host_tools.wiring.modbus_tcp import AUTOMATIC, TABLES, Entry, ModbusTcp
-from host_tools.wiring.places import NotFound, Place, element_count, find, scalar_kind
+from host_tools.wiring.places import NotFound, element_count, find, scalar_kind
 
 _REGISTERS = {
     "b1": 1,
@@ -113,7 +114,7 @@ def _area_row(entry: Entry, layout: dict[str, Any], low_first: bool) -> Row:
 def _variable_row(
     entry: Entry, path: str, layout: dict[str, Any], low_first: bool, reporter: Reporter
 ) -> Row | None:
-    place = find(layout, path)
+    place = find(Variables(layout), path)
     if isinstance(place, NotFound):
         reporter.report("E0613", place.text, entry.span, help=place.help)
         return None
@@ -160,7 +161,7 @@ def _variable_row(
     return [name, entry.first, count * each, place.offset, shown, entry.writable, low_first]
 
 
-def _may_write(place: Place, layout: dict[str, Any], entry: Entry, reporter: Reporter) -> bool:
+def _may_write(place: Variable, layout: dict[str, Any], entry: Entry, reporter: Reporter) -> bool:
     for name, (offset, size) in layout["areas"].items():
         if name.startswith("I") and offset <= place.offset < offset + size:
             reporter.report(

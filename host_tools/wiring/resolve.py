@@ -8,6 +8,7 @@ from typing import Any
 
 from host_tools.compiler.diagnostics import Label, Reporter
 from host_tools.compiler.ir import INT_RANGE, Task
+from host_tools.variables import Variables
 from host_tools.wiring.addresses import Address
 from host_tools.wiring.channels import (
     ANALOGUE_INPUT,
@@ -84,7 +85,7 @@ def _spot(channel: Channel, layout: dict[str, Any], reporter: Reporter) -> _Spot
             return _Spot(offset, target.bit, "b1")
         kind = _kind_at(target, offset, channel, layout)
     else:
-        place = find(layout, target)
+        place = find(Variables(layout), target)
         if isinstance(place, NotFound):
             reporter.report("E0613", place.text, channel.key, help=place.help)
             return None
