@@ -32,19 +32,14 @@ def children(e: ir.Expr) -> tuple[ir.Expr, ...]:
             return ()
 
 
-def depth(e: ir.Expr) -> int:
-    """Height of the expression tree."""
-    return 1 + max((depth(c) for c in children(e)), default=0)
-
-
 def int_const(e: ir.Expr) -> int | None:
     if isinstance(e, ir.Const) and isinstance(e.value, int):
         return e.value
     return None
 
 
-def may_fault(e: ir.Expr) -> bool:
-    """False only where evaluation surely ends without a fault."""
+def faults_itself(e: ir.Expr) -> bool:
+    """The operation may fault, whatever its operands do."""
     if isinstance(e, ir.Check | ir.NotNull):
         return True
     if isinstance(e, ir.Binary) and e.kind in ir.INT_RANGE:
@@ -53,7 +48,12 @@ def may_fault(e: ir.Expr) -> bool:
             return True
         if e.op in _COUNTED and ir.INT_RANGE[e.b.kind][0] < 0 and (right is None or right < 0):
             return True
-    return any(may_fault(c) for c in children(e))
+    return False
+
+
+def may_fault(e: ir.Expr) -> bool:
+    """False only where evaluation surely ends without a fault."""
+    return faults_itself(e) or any(may_fault(c) for c in children(e))
 
 
 def addr_may_fault(addr: ir.Addr) -> bool:

@@ -198,7 +198,7 @@ def _unary(e: ir.Unary, scope: Scope) -> Text:
             return Text(f"{t.at(BITXOR)} ^ {MASK[e.kind]}", BITXOR, 0, MASK[e.kind])
         return Text(f"~{t.at(SIGN)}", SIGN, ~t.hi, ~t.lo)
     t = modulo(e.x, scope)
-    if e.kind in ir.INT_RANGE and t.lo == t.hi:
+    if int_const(e.x) is not None:
         return number(-t.lo)
     return Text(f"-{t.at(SIGN)}", SIGN, -t.hi, -t.lo)
 
@@ -366,7 +366,7 @@ def _check(e: ir.Check, scope: Scope) -> Text:
     if e.low <= t.lo and t.hi <= e.high:
         return t
     fault = f"{scope.helper('fault')}({e.code}, {e.pos})"
-    if t.lo == t.hi:
+    if int_const(e.x) is not None:
         return Text(fault, ATOM, e.low, e.high)
     name = t.text if t.is_name else scope.temp
     held = name if t.is_name else f"({name} := {t.at(TERNARY)})"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import builtins
+import sys
+from dataclasses import replace
 
 from host_tools.compiler import ir
 from host_tools.compiler.python_engine.analysis import accesses, walk
+from host_tools.compiler.python_engine.flatten import flatten
 from host_tools.compiler.python_engine.scope import VIEW_CODE, Module
 from host_tools.compiler.python_engine.statements import Callable, FunctionPrinter
 from host_tools.compiler.python_engine.text import EngineError, Names
 
+_RECURSION = 10_000  # sums of a thousand terms and as many ELSIFs are trees of that height
 _BUILTINS = [n for n in dir(builtins) if n.islower()]
 
 
@@ -18,10 +22,15 @@ def emit(program: ir.Program) -> str:
 
     Raises EngineError (with an IR position) where the program needs more than Python can express.
     """
+    limit = sys.getrecursionlimit()
     try:
-        return _emit(program)
+        sys.setrecursionlimit(max(limit, _RECURSION))
+        flat = replace(program, functions=tuple(flatten(f) for f in program.functions))
+        return _emit(flat)
     except RecursionError:
         raise EngineError("an expression or statement is nested too deep") from None
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _emit(program: ir.Program) -> str:

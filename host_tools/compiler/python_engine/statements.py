@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import pairwise
+
 from host_tools.compiler import ir
 from host_tools.compiler.python_engine import reals
 from host_tools.compiler.python_engine.analysis import addr_may_fault, may_fault, walk
@@ -11,6 +14,8 @@ from host_tools.compiler.python_engine.text import OR, EngineError
 
 _LOOPS = 20  # CPython: "too many statically nested blocks"
 _LEVELS = 90  # CPython: "too many levels of indentation" (100)
+_FEW = 8  # branches of CASE that are tried one after the other
+_SMALL = 3  # statements of an ELSE that may be printed once for each group of branches
 _BIT_OFF = {bit: 0xFF ^ (1 << bit) for bit in range(8)}
 
 
@@ -186,23 +191,41 @@ class FunctionPrinter:
 
     def _switch(self, s: ir.Switch) -> None:
         x = value(s.value, self.scope).text
-        self._branches(x, s.branches, s.orelse)
+        branches = [
+            Branch(min(low for low, _ in ranges), max(high for _, high in ranges), ranges, block)
+            for ranges, block in s.branches
+            if ranges
+        ]
+        in_order = sorted(branches, key=lambda b: b.low)
+        if all(a.high < b.low for a, b in pairwise(in_order)):
+            self._search(x, in_order, s.orelse)
+        else:
+            self._chain(x, branches, s.orelse)
 
-    def _branches(
-        self,
-        x: str,
-        branches: tuple[tuple[tuple[tuple[int, int], ...], tuple[ir.Stmt, ...]], ...],
-        orelse: tuple[ir.Stmt, ...],
-    ) -> None:
+    def _search(self, x: str, branches: list[Branch], orelse: tuple[ir.Stmt, ...]) -> None:
+        """Halve the branches until few are left; they are in order and do not overlap."""
+        if len(branches) <= _FEW or (len(branches) > _FEW and _size(orelse) > _SMALL):
+            self._chain(x, branches, orelse)
+            return
+        middle = len(branches) // 2
+        for word, half in (
+            (f"if {x} < {branches[middle].low}:", branches[:middle]),
+            ("else:", branches[middle:]),
+        ):
+            self._line(word)
+            self._level += 1
+            self._search(x, half, orelse)
+            self._level -= 1
+
+    def _chain(self, x: str, branches: list[Branch], orelse: tuple[ir.Stmt, ...]) -> None:
         word = "if"
-        for ranges, block in branches:
+        for branch in branches:
             tests = [
                 f"{x} == {low}" if low == high else f"{low} <= {x} <= {high}"
-                for low, high in ranges
-                if low <= high
+                for low, high in branch.ranges
             ]
-            self._line(f"{word} {' or '.join(tests) or 'False'}:")
-            self._indented(block)
+            self._line(f"{word} {' or '.join(tests)}:")
+            self._indented(branch.block)
             word = "elif"
         if word == "if":
             self._block(orelse)
@@ -266,6 +289,20 @@ class FunctionPrinter:
         args += [value(a, self.scope).text for a in s.args]
         call = f"{callee.name}({', '.join(args)})"
         self._line(call if s.result is None else f"{self.scope.local(s.result)} = {call}")
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch of CASE: the lowest and highest of its labels, all of them, its statements."""
+
+    low: int
+    high: int
+    ranges: tuple[tuple[int, int], ...]
+    block: tuple[ir.Stmt, ...]
+
+
+def _size(block: tuple[ir.Stmt, ...]) -> int:
+    return sum(1 for s in walk(block) if not isinstance(s, ir.Mark))
 
 
 class Callable:
