@@ -14,7 +14,7 @@ the capacity is part of the initial image and never changes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from host_tools.compiler.record import Record
 
 SIZE = {
     "b1": 1,
@@ -62,8 +62,7 @@ class Fault:
 # --- addresses -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Addr:
+class Addr(Record):
     """An image address: base + offset + sum of index * scale.
 
     base     what the offset counts from
@@ -85,14 +84,12 @@ class Addr:
 # --- expressions -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Expr:
+class Expr(Record):
     """`kind` is the kind of the value."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
 class Const(Expr):
     """int for integers and b1; float (already of the kind's precision; inf and NaN possible) for
     f32/f64; bytes for "str" and "wstr" (UTF-16LE)."""
@@ -100,19 +97,16 @@ class Const(Expr):
     value: int | float | bytes
 
 
-@dataclass(frozen=True, slots=True)
 class Local(Expr):
     """Value of local number `index` of the function (parameters first)."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True)
 class Load(Expr):
     addr: Addr
 
 
-@dataclass(frozen=True, slots=True)
 class LoadBit(Expr):
     """Bit 0..7 of the byte at `addr`; kind "b1"."""
 
@@ -120,14 +114,12 @@ class LoadBit(Expr):
     bit: int
 
 
-@dataclass(frozen=True, slots=True)
 class AddrOf(Expr):
     """The address itself; kind "u32"."""
 
     addr: Addr
 
 
-@dataclass(frozen=True, slots=True)
 class Unary(Expr):
     """op "neg" (wraps; for floats the sign bit flips), "not" (b1: logical; integers: all bits)."""
 
@@ -135,7 +127,6 @@ class Unary(Expr):
     x: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class Binary(Expr):
     """Both operands have the kind of the result, except for the count of shifts (any integer).
 
@@ -154,7 +145,6 @@ class Binary(Expr):
     pos: int = 0
 
 
-@dataclass(frozen=True, slots=True)
 class Compare(Expr):
     """op: eq ne lt le gt ge; operands of one kind, strings too (by character code, a prefix is
     less); kind "b1". NaN: every comparison but ne is false."""
@@ -164,7 +154,6 @@ class Compare(Expr):
     b: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class Shortcut(Expr):
     """op "and", "or" of AND_THEN/OR_ELSE: `b` is evaluated only where it decides; kind "b1"."""
 
@@ -173,7 +162,6 @@ class Shortcut(Expr):
     b: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class Select(Expr):
     """`a` where `test` (b1) is true, else `b`; only that one is evaluated."""
 
@@ -182,7 +170,6 @@ class Select(Expr):
     b: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class Convert(Expr):
     """Value of `x` in kind `kind`.
 
@@ -198,7 +185,6 @@ class Convert(Expr):
     truncate: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Bits(Expr):
     """The bit pattern of a float as an unsigned integer of its size, or back (by the kinds);
     a NaN pattern becomes the canonical NaN when it becomes a float."""
@@ -206,7 +192,6 @@ class Bits(Expr):
     x: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class Check(Expr):
     """`x` where low <= x <= high, else a fault `code` (INDEX, RANGE); kind of x."""
 
@@ -217,7 +202,6 @@ class Check(Expr):
     pos: int
 
 
-@dataclass(frozen=True, slots=True)
 class NotNull(Expr):
     """`x` (u32 address) where it is not 0, else a fault NULL."""
 
@@ -225,7 +209,6 @@ class NotNull(Expr):
     pos: int
 
 
-@dataclass(frozen=True, slots=True)
 class Intrinsic(Expr):
     """An operation of the engine itself.
 
@@ -238,7 +221,7 @@ class Intrinsic(Expr):
     bcd_to     (x) unsigned -> unsigned: decimal value of a BCD pattern (a digit over 9 counts as
                its value); to_bcd the reverse, digits over the width are dropped
     swap       (x) byte order reversed
-    Strings, positions from 1, counts below 0 count as 0, what is outside is cut off, never a fault:
+    Strings: positions from 1, counts below 0 count as 0, what is outside is cut off, no faults:
     len        (s) -> i32
     left right (s, n); mid (s, n, pos); concat (a, b); insert (a, b, pos); delete (s, n, pos)
     replace    (a, b, n, pos); find (a, b) -> i32, 0 where b is not in a or empty
@@ -257,41 +240,35 @@ class Intrinsic(Expr):
 # --- statements ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Stmt:
+class Stmt(Record):
     pass
 
 
-@dataclass(frozen=True, slots=True)
 class Mark(Stmt):
     """What follows comes from this position (source index << 22 | line); for comments."""
 
     pos: int
 
 
-@dataclass(frozen=True, slots=True)
 class SetLocal(Stmt):
     index: int
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class Store(Stmt):
-    """Store a value of its kind; strings are cut to the capacity at `addr`. A stored NaN is the
+    """Store a value of its kind; the value is evaluated before the address. Strings are cut to the capacity at `addr`. A stored NaN is the
     canonical one (f32 7FC00000, f64 7FF8000000000000), so that images can be compared."""
 
     addr: Addr
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class StoreBit(Stmt):
     addr: Addr
     bit: int
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class Copy(Stmt):
     """`size` bytes; the two may be the same or overlap (as by memmove)."""
 
@@ -300,7 +277,6 @@ class Copy(Stmt):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
 class Init(Stmt):
     """Write constant bytes: the initial value of a frame variable."""
 
@@ -308,14 +284,12 @@ class Init(Stmt):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
 class If(Stmt):
     test: Expr
     then: tuple[Stmt, ...]
     orelse: tuple[Stmt, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Switch(Stmt):
     """CASE: the first branch one of whose inclusive ranges holds the value, else `orelse`. `value`
     is a Local or Const."""
@@ -325,7 +299,6 @@ class Switch(Stmt):
     orelse: tuple[Stmt, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Loop(Stmt):
     """Repeat `body` then `step` until a Break; a Continue goes to `step`. After `step`, going back
     costs one of the task release's back-edge budget; when it is used up: fault BUDGET at `pos`."""
@@ -335,22 +308,18 @@ class Loop(Stmt):
     pos: int
 
 
-@dataclass(frozen=True, slots=True)
 class Break(Stmt):
     pass
 
 
-@dataclass(frozen=True, slots=True)
 class Continue(Stmt):
     pass
 
 
-@dataclass(frozen=True, slots=True)
 class Return(Stmt):
     """Leave the function; its result, if it has one, is what local `Func.result` holds."""
 
 
-@dataclass(frozen=True, slots=True)
 class Call(Stmt):
     """Call function `func` with scalar arguments (by-reference arguments are u32 addresses), the
     instance address where it is a function block body, and put its result into local `result`."""
@@ -361,7 +330,6 @@ class Call(Stmt):
     result: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class RaiseFault(Stmt):
     code: int
     pos: int
@@ -370,23 +338,21 @@ class RaiseFault(Stmt):
 # --- the program -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Record):
     """A local: its name in the source (or "" for a temporary) and its kind."""
 
     name: str
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Func:
+class Func(Record):
     """One callable: a FUNCTION, a function block body (`has_self`), or a task's logic.
 
     `locals` holds the parameters first (`parameters` of them). All locals but the parameters start
     undefined; the body sets them before it reads them. `result` is the local that holds the
-    result. `frame` is the size of the frame in bytes, a multiple of 8: the caller passes the frame
-    pointer, a callee's frame starts at the caller's frame pointer + the caller's `frame`. Functions
-    are listed so that a callee comes before its callers.
+    result. `frame` is the size of the frame in bytes, a multiple of 8: the caller passes the
+    frame pointer, a callee's frame starts at the caller's frame pointer + the caller's `frame`.
+    Functions are listed so that a callee comes before its callers.
     """
 
     name: str
@@ -400,8 +366,7 @@ class Func:
     pos: int
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Record):
     """`func` is called with the frame pointer `stack`, an offset in the image: each task has a
     range of its own. `inputs`/`outputs`: byte ranges (offset, size) of the I and Q areas the task
     reads and writes. interval_ns 0: freewheeling. `single`: image byte and bit of the BOOL."""
@@ -417,8 +382,7 @@ class Task:
     programs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Record):
     """A compiled program. `initial` lists (offset, bytes) runs over an image of zeros; `sources`
     the names by source index; `budget` the back-edges a task release may take."""
 
@@ -428,4 +392,4 @@ class Program:
     initial: tuple[tuple[int, bytes], ...]
     budget: int
     sources: tuple[str, ...] = ()
-    uses_lreal: bool = field(default=False)
+    uses_lreal: bool = False

@@ -7,8 +7,7 @@ so everything that looks a name up does it by `fold(name)`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from host_tools.compiler.record import Record
 from host_tools.compiler.source import Span
 
 
@@ -17,12 +16,12 @@ def fold(name: str) -> str:
     return name.upper()
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    span: Span = field(compare=False, repr=False)
+class Node(Record):
+    _ignored = frozenset({"span"})
+
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
 class Identifier(Node):
     """A name where it is declared or mentioned on its own."""
 
@@ -32,12 +31,10 @@ class Identifier(Node):
 # --- expressions -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class Expr(Node):
     pass
 
 
-@dataclass(frozen=True, slots=True)
 class Literal(Expr):
     """A literal. `kind` says what was written, `prefix` the explicit type before '#', upper case
     ("INT", "REAL", ...) or None.
@@ -62,22 +59,19 @@ class Literal(Expr):
     prefix: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Name(Expr):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
 class Direct(Expr):
-    """A directly represented variable, `%IX0.3`, `%QW4`, `%M*`: area I/Q/M, size X/B/W/D/L (X where
-    none is written), address numbers left to right; `%I*` has address None."""
+    """A directly represented variable, `%IX0.3`, `%QW4`, `%M*`: area I/Q/M, size X/B/W/D/L (X
+    where none is written), address numbers left to right; `%I*` has address None."""
 
     area: str
     size: str
     address: tuple[int, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
 class Member(Expr):
     """`base.name`; also a partial access, where name is "3", "%X3", "%B1", "%W0" or "%D1"."""
 
@@ -85,7 +79,6 @@ class Member(Expr):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
 class Index(Expr):
     """`base[i, j]`"""
 
@@ -93,14 +86,12 @@ class Index(Expr):
     indices: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Deref(Expr):
     """`base^`"""
 
     base: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class Unary(Expr):
     """op: "-", "+", "NOT" """
 
@@ -108,7 +99,6 @@ class Unary(Expr):
     operand: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class Binary(Expr):
     """op: "+", "-", "*", "/", "**", "MOD", "AND" (also "&"), "OR", "XOR", "AND_THEN", "OR_ELSE",
     "=", "<>", "<", "<=", ">", ">=" """
@@ -118,7 +108,6 @@ class Binary(Expr):
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class Argument(Node):
     """An argument of a call. `name` None: informal. `output` is True for `name => target`;
     `negated` for `NOT name => target`; `value` None for `name =>` left open."""
@@ -129,13 +118,11 @@ class Argument(Node):
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Call(Expr):
     callee: Expr
     arguments: tuple[Argument, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Repeat(Expr):
     """`n(value, ...)` inside an array initialiser; values empty means n defaults."""
 
@@ -143,27 +130,23 @@ class Repeat(Expr):
     values: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class ArrayInit(Expr):
     """`[a, b, 3(0)]`; the elements may be Repeat nodes."""
 
     elements: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class FieldInit(Node):
     name: Identifier
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class StructInit(Expr):
     """`(a := 1, b := 2)`"""
 
     fields: tuple[FieldInit, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Missing(Expr):
     """Stands where the parser found no expression; an error was reported there."""
 
@@ -171,19 +154,16 @@ class Missing(Expr):
 # --- types -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class TypeSpec(Node):
     pass
 
 
-@dataclass(frozen=True, slots=True)
 class NamedType(TypeSpec):
     """An elementary or user type by name, with dots where it is qualified."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
 class StringSpec(TypeSpec):
     """STRING, STRING[20], STRING(20), WSTRING..."""
 
@@ -191,7 +171,6 @@ class StringSpec(TypeSpec):
     length: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
 class RangeSpec(Node):
     """`low..high`; both None for `*`."""
 
@@ -199,13 +178,11 @@ class RangeSpec(Node):
     high: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
 class ArraySpec(TypeSpec):
     ranges: tuple[RangeSpec, ...]
     element: TypeSpec
 
 
-@dataclass(frozen=True, slots=True)
 class StructSpec(TypeSpec):
     """STRUCT; `overlap` for OVERLAP and UNION."""
 
@@ -213,19 +190,16 @@ class StructSpec(TypeSpec):
     overlap: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class EnumValue(Node):
     name: Identifier
     value: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
 class EnumSpec(TypeSpec):
     base: TypeSpec | None
     values: tuple[EnumValue, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class SubrangeSpec(TypeSpec):
     """`INT(0..10)`"""
 
@@ -233,7 +207,6 @@ class SubrangeSpec(TypeSpec):
     range: RangeSpec
 
 
-@dataclass(frozen=True, slots=True)
 class RefSpec(TypeSpec):
     """kind: "REF_TO", "POINTER TO", "REFERENCE TO" """
 
@@ -244,7 +217,6 @@ class RefSpec(TypeSpec):
 # --- declarations ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class VarDecl(Node):
     """`a, b AT %IX0.0 : BOOL R_EDGE := TRUE;` `pragmas` are the texts of `{...}` before it."""
 
@@ -256,7 +228,6 @@ class VarDecl(Node):
     pragmas: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class VarBlock(Node):
     """kind: "VAR", "VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT", "VAR_TEMP", "VAR_EXTERNAL",
     "VAR_GLOBAL", "VAR_CONFIG", "VAR_ACCESS", "VAR_STAT", "VAR_INST"; qualifiers upper case:
@@ -267,12 +238,10 @@ class VarBlock(Node):
     decls: tuple[VarDecl, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Declaration(Node):
     """What may stand at the top of a source."""
 
 
-@dataclass(frozen=True, slots=True)
 class TypeDecl(Declaration):
     """One definition of a TYPE block."""
 
@@ -282,7 +251,6 @@ class TypeDecl(Declaration):
     pragmas: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Pou(Declaration):
     """kind: "FUNCTION", "FUNCTION_BLOCK", "PROGRAM"."""
 
@@ -294,14 +262,12 @@ class Pou(Declaration):
     pragmas: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class GlobalVars(Declaration):
     """A VAR_GLOBAL block outside of a CONFIGURATION."""
 
     block: VarBlock
 
 
-@dataclass(frozen=True, slots=True)
 class TaskDecl(Node):
     """`TASK fast(INTERVAL := T#10ms, PRIORITY := 1);`"""
 
@@ -309,7 +275,6 @@ class TaskDecl(Node):
     parameters: tuple[Argument, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class ProgramDecl(Node):
     """`PROGRAM main WITH fast : Tank(level := %IW0, pump => %QX0.0);`"""
 
@@ -320,7 +285,6 @@ class ProgramDecl(Node):
     retain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Resource(Node):
     """RESOURCE ... ON ...; a CONFIGURATION without one holds a resource with name None."""
 
@@ -331,7 +295,6 @@ class Resource(Node):
     programs: tuple[ProgramDecl, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Configuration(Declaration):
     name: Identifier
     globals: tuple[VarBlock, ...]
@@ -341,12 +304,10 @@ class Configuration(Declaration):
 # --- statements ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class Statement(Node):
     pass
 
 
-@dataclass(frozen=True, slots=True)
 class Assign(Statement):
     """op: ":=", "REF=", "?=", "S=", "R=" """
 
@@ -355,18 +316,15 @@ class Assign(Statement):
     op: str = ":="
 
 
-@dataclass(frozen=True, slots=True)
 class CallStatement(Statement):
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
 class Branch(Node):
     condition: Expr
     body: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class If(Statement):
     """IF and ELSIF branches in order; `orelse` None where there is no ELSE."""
 
@@ -374,7 +332,6 @@ class If(Statement):
     orelse: tuple[Statement, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
 class CaseLabel(Node):
     """One value (high None) or `low..high`."""
 
@@ -382,20 +339,17 @@ class CaseLabel(Node):
     high: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
 class CaseBranch(Node):
     labels: tuple[CaseLabel, ...]
     body: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Case(Statement):
     selector: Expr
     branches: tuple[CaseBranch, ...]
     orelse: tuple[Statement, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
 class For(Statement):
     variable: Identifier
     start: Expr
@@ -404,34 +358,28 @@ class For(Statement):
     body: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class While(Statement):
     condition: Expr
     body: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class RepeatUntil(Statement):
     body: tuple[Statement, ...]
     condition: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class Exit(Statement):
     pass
 
 
-@dataclass(frozen=True, slots=True)
 class Continue(Statement):
     pass
 
 
-@dataclass(frozen=True, slots=True)
 class Return(Statement):
     pass
 
 
-@dataclass(frozen=True, slots=True)
 class Unit(Node):
     """One parsed source. `directs` lists every Direct node of the source, in order."""
 
