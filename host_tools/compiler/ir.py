@@ -256,8 +256,9 @@ class SetLocal(Stmt):
 
 
 class Store(Stmt):
-    """Store a value of its kind; the value is evaluated before the address. Strings are cut to the capacity at `addr`. A stored NaN is the
-    canonical one (f32 7FC00000, f64 7FF8000000000000), so that images can be compared."""
+    """Store a value of its kind; the value is evaluated before the address. Strings are cut to the
+    capacity at `addr`. A stored NaN is the canonical one (f32 7FC00000, f64 7FF8000000000000), so
+    that images can be compared."""
 
     addr: Addr
     value: Expr
