@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from host_tools.pico.errors import PicoError
 from host_tools.pico.flash import FLASH_BYTES, files_in, with_files
+from host_tools.pico.pio import PioBlocks
 from host_tools.pico.repl import RawRepl
 from host_tools.pico.uart import Uart
 
@@ -68,6 +69,7 @@ class EmulatedPico:
         self._connected = False
         self._connect_usb()
         self._uarts = tuple(Uart.attach(self.mcu, n, self.wake) for n in (0, 1))
+        self._pio = PioBlocks(self.mcu, self._end_batch)
         self._external: dict[int, bool] = {}
         if flash is not None:
             self._lay_flash(flash)
@@ -121,6 +123,10 @@ class EmulatedPico:
         try:
             while not self._simulator.stopped:
                 self._execute_batch(self._simulator, 1)
+                self._pio.settle()
+                if self._pio.started:
+                    self._pio.started = False
+                    self._simulator.stopped = self._deadline_reached or self._event
         finally:
             self._deadline.cancel()
         if not (self._deadline_reached or self._event):
@@ -133,6 +139,9 @@ class EmulatedPico:
 
     def _on_deadline(self) -> None:
         self._deadline_reached = True
+        self._simulator.stopped = True
+
+    def _end_batch(self) -> None:
         self._simulator.stopped = True
 
     # -- power and flash -------------------------------------------------------------------

@@ -171,8 +171,7 @@ def _make_port(mcu: RP2040, number: int) -> Any:
                 return
             self._clear()
             self._shifting = None
-            if self._receiving is not None:
-                self._receiving = None
+            self._receiving = None
             for alarm in (self._shift_alarm, self._receive_alarm, self._timeout_alarm):
                 alarm.cancel()
             self.rp2040.set_interrupt(self.irq, False)
@@ -292,9 +291,10 @@ def _make_port(mcu: RP2040, number: int) -> Any:
         def read_uint32(self, offset: int) -> int:
             if offset == _DR:
                 return self._read_data()
+            if offset == _FR:
+                return self._flags()
             registers = {
                 _RSR: 0,
-                _FR: self._flags(),
                 _ILPR: 0,
                 _IBRD: self._ibrd,
                 _FBRD: self._fbrd,
