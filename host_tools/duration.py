@@ -19,9 +19,9 @@ _PART = re.compile(r"(\d[\d_]*)(?:\.(\d+))?(d|h|ms|us|ns|m|s)")
 _LONGEST_NS = (1 << 63) - 1
 
 
-def parse_duration(text: str) -> int:
+def parse_duration(text: str, *, zero: bool = False) -> int:
     """Nanoseconds of a TIME literal (IEC 61131-3:2013, 6.3.4), the prefix may be left out.
-    Raises Failure for anything else, for 0 and for more than a TIME holds."""
+    Raises Failure for anything else, for more than a TIME holds, and for 0 unless `zero`."""
     body = re.sub(r"^(T|TIME|LT|LTIME)#", "", text.strip(), flags=re.IGNORECASE).lower()
     total, at = 0, 0
     for part in _PART.finditer(body):
@@ -35,7 +35,7 @@ def parse_duration(text: str) -> int:
             total += int(digits) * unit // 10 ** len(digits)
         if body[at : at + 1] == "_":
             at += 1
-    if not body or at != len(body) or not 0 < total <= _LONGEST_NS:
+    if not body or at != len(body) or not (0 if zero else 1) <= total <= _LONGEST_NS:
         raise Failure(
             f"'{text}' is not a duration", "write it as T#10s, T#1h30m or T#250ms", USAGE
         )

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from controller import bundle as device
 from host_tools.bundle import Bundle
-from host_tools.device_files import runtime_files
+from host_tools.device_files import ROOT, runtime_files
 from host_tools.failure import DEVICE, Failure
 from host_tools.mpy import write_whole
 
@@ -138,25 +138,30 @@ def find_micropython() -> str:
 
 
 class ProcessAgent:
-    """controller.console in a MicroPython process, with everything it needs in a folder of its
-    own that is removed at the end."""
+    """controller.console in a MicroPython or Python process, with everything it needs in a folder
+    of its own that is removed at the end."""
 
-    def __init__(self, bundle: Bundle, options: dict[str, Any], say: Say) -> None:
-        executable = find_micropython()
-        files = runtime_files(say)
+    def __init__(self, executable: str, bundle: Bundle, options: dict[str, Any], say: Say) -> None:
+        python = executable == sys.executable
+        files = {} if python else runtime_files(say)
         self._folder = Path(tempfile.mkdtemp(prefix="takt-run-"))
         try:
             for name, content in files.items():
                 path = self._folder / "lib" / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-            stage(bundle, self._folder / "slot")
-            environment = {**os.environ, "MICROPYPATH": f".frozen{os.pathsep}lib"}
+            code = "program.mpy" if python else "program.py"
+            stage(bundle, self._folder / "slot", skip=("layout.json", code))
+            environment = {
+                **os.environ,
+                "MICROPYPATH": f".frozen{os.pathsep}lib",
+                "PYTHONPATH": str(ROOT),
+                "PYTHONUNBUFFERED": "1",
+            }
             self._process = subprocess.Popen(
                 [
                     executable,
-                    "-X",
-                    f"heapsize={_HEAP}",
+                    *(() if python else ("-X", f"heapsize={_HEAP}")),
                     "-m",
                     "controller.console",
                     json.dumps({"directory": "slot", **options}),
@@ -218,10 +223,12 @@ def staged_files(bundle: Bundle) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in sorted(slot.iterdir())}
 
 
-def stage(bundle: Bundle, folder: Path) -> None:
+def stage(
+    bundle: Bundle, folder: Path, skip: tuple[str, ...] = ("layout.json", "program.py")
+) -> None:
     """Stage a bundle into `folder` as a device would."""
     file = folder.with_suffix(".taktb")
     file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, bundle.pack())
-    device.stage(str(file), str(folder))
+    device.stage(str(file), str(folder), skip)
     file.unlink()

@@ -187,6 +187,10 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """The wait is over: what was shown is wiped out."""
         if self._timer:
             self._timer.cancel()
             with self._lock:
@@ -194,3 +198,4 @@ class Progress:
                 if self._shown:
                     self._stream.write("\r" + " " * (len(self._shown) + 2) + "\r")
                     self._stream.flush()
+                    self._shown = ""

@@ -6,6 +6,7 @@ there are no pins.
 
 from __future__ import annotations
 
+import struct
 import types
 import zlib
 from collections.abc import Callable
@@ -94,6 +95,17 @@ class Simulation:
         until = None if for_ns is None else self.time_ns + for_ns
         done: int = self.scheduler.run_virtual(scans, until)
         return done
+
+    def run_until(self, scans: int | None, until_ns: int | None) -> int:
+        """As run, up to an absolute logical time."""
+        done: int = self.scheduler.run_virtual(scans, until_ns)
+        return done
+
+    @property
+    def release_ns(self) -> int:
+        """Logical time of the release instant that is being served or was served last."""
+        time_ns: int = struct.unpack_from("<q", self.image.data, im.NOW)[0]
+        return time_ns
 
     @property
     def time_ns(self) -> int:
