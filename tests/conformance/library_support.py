@@ -9,6 +9,7 @@ from typing import Any
 from host_tools.compiler.compilation import Options, compile_sources
 from host_tools.compiler.python_engine import emit
 from host_tools.compiler.source import Source
+from host_tools.variables import Variables
 
 NOW = 24  # offset of the logical clock in the image header
 
@@ -25,7 +26,7 @@ class Running:
         assert compilation.layout is not None
         self.program = compilation.program
         self.layout = compilation.layout
-        self.offsets = {v["path"]: v["offset"] for v in self.layout["vars"]}
+        self.variables = Variables(self.layout)
         self.image = bytearray(self.program.image_size)
         for offset, data in self.program.initial:
             self.image[offset : offset + len(data)] = data
@@ -42,19 +43,22 @@ class Running:
         struct.pack_into("<q", self.image, NOW, self.now)
         self.task()
 
+    def at(self, path: str) -> int:
+        return self.variables.find(path).offset
+
     def get(self, path: str, code: str) -> Any:
-        return struct.unpack_from("<" + code, self.image, self.offsets[path])[0]
+        return struct.unpack_from("<" + code, self.image, self.at(path))[0]
 
     def put(self, path: str, code: str, value: Any) -> None:
-        struct.pack_into("<" + code, self.image, self.offsets[path], value)
+        struct.pack_into("<" + code, self.image, self.at(path), value)
 
     def text(self, path: str) -> str:
-        at = self.offsets[path]
+        at = self.at(path)
         length = struct.unpack_from("<H", self.image, at + 2)[0]
         return self.image[at + 4 : at + 4 + length].decode("latin-1")
 
     def put_text(self, path: str, text: str) -> None:
-        at = self.offsets[path]
+        at = self.at(path)
         data = text.encode("latin-1")
         capacity = struct.unpack_from("<H", self.image, at)[0]
         assert len(data) <= capacity

@@ -52,15 +52,15 @@ def evaluate(call: str, fmt: Format, arguments: list[tuple[float, ...]]) -> list
         END_VAR
             FOR i := 1 TO n DO z[i] := {call.replace("x", "x[i]").replace("y", "y[i]")}; END_FOR;
         END_PROGRAM""")
-    at = running.offsets
+    at = running.at
     results: list[float] = []
     for start in range(0, len(arguments), SLOTS):
         part = arguments[start : start + SLOTS]
         for path, values in zip(("main.x", "main.y"), zip(*part, strict=True), strict=False):
-            struct.pack_into(f"<{len(part)}{fmt.code[1]}", running.image, at[path], *values)
+            struct.pack_into(f"<{len(part)}{fmt.code[1]}", running.image, at(path), *values)
         running.put("main.n", "i", len(part))
         running.scan()
-        results += struct.unpack_from(f"<{len(part)}{fmt.code[1]}", running.image, at["main.z"])
+        results += struct.unpack_from(f"<{len(part)}{fmt.code[1]}", running.image, at("main.z"))
     return results
 
 
