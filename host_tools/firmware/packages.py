@@ -164,7 +164,9 @@ class PrivateApt:
         ]
         (parts / "takt.sources").write_text("\n".join(stanzas), encoding="utf-8")
         self._progress(f"reading the package lists of Debian {' and '.join(mix.suites)}")
-        if _logged([*self._apt("apt-get"), "update"], self._log) != 0:
+        # Without the option apt calls it a success when no archive answers.
+        strict = "-oAPT::Update::Error-Mode=any"
+        if _logged([*self._apt("apt-get"), strict, "update"], self._log) != 0:
             raise FirmwareError(
                 f"apt could not read the package lists of Debian {', '.join(mix.suites)} from "
                 f"the archive this machine's apt sources name. apt said:\n{tail(self._log)}\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 from host_tools import firmware
 from host_tools.firmware import cache
 from host_tools.firmware.micropython import upstream_version
-from host_tools.firmware.packages import Archive, debian_archives, install_tools
+from host_tools.firmware.packages import Archive, PrivateApt, debian_archives, install_tools
 from host_tools.firmware.recipe import FirmwareError, mixes_for, recipe
 from host_tools.firmware.uf2 import check, wrap
 
@@ -175,6 +176,14 @@ def test_the_machines_own_archives_are_found(tmp_path: Path) -> None:
         Archive("http://two.example/debian", "/two.gpg"),
     ]
     assert debian_archives(tmp_path / "none") == []
+
+
+@pytest.mark.skipif(shutil.which("apt-get") is None, reason="asks the real apt")
+def test_an_archive_that_does_not_answer_is_told(tmp_path: Path) -> None:
+    apt = PrivateApt(tmp_path / "apt", tmp_path / "log", lambda phase: None)
+    with pytest.raises(FirmwareError, match="could not read the package lists"):
+        # Port 9 (discard) of this machine: nobody listens.
+        apt.update(Archive("http://127.0.0.1:9/debian", KEYRING), recipe("pico").mixes[1])
 
 
 @pytest.mark.parametrize(
