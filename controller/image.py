@@ -35,8 +35,8 @@ FAULT_TASK = const(12)
 FAULT_SCAN = const(13)
 
 # Header fields in bytes.
-NOW = const(24)
-FAULT_TIME = const(56)
+_NOW = const(24)
+_FAULT_TIME = const(56)
 
 # Task record fields as 32-bit words from its start.
 _SCANS = const(0)
@@ -76,6 +76,11 @@ except ImportError:  # CPython
         return memoryview(data)[:whole].cast("I" if size == 4 else "H")
 
 
+def halves(data):
+    """A view of `data` as unsigned 16-bit integers."""
+    return _view(data, 2)
+
+
 def add64(halves, at, value):
     """Adds `value` >= 0 to the 64-bit integer whose lowest 16 bits are halves[at]; wraps."""
     end = at + 4
@@ -97,7 +102,7 @@ class Image:
         self.tasks = tasks
         self.words = _view(data, 4)
         self.halves = _view(data, 2)
-        self.now = memoryview(data)[NOW : NOW + 8]
+        self.now = memoryview(data)[_NOW : _NOW + 8]
 
 
 def create(size, tasks, layout, initial):
@@ -205,7 +210,7 @@ def record_fault(image, code, position, task, scan):
         words[FAULT_POSITION] = position
         words[FAULT_TASK] = task
         words[FAULT_SCAN] = scan
-        memoryview(image.data)[FAULT_TIME : FAULT_TIME + 8] = image.now
+        image.data[_FAULT_TIME : _FAULT_TIME + 8] = image.now
 
 
 def read_header(data):

@@ -178,9 +178,11 @@ class Scheduler:
         self._turn = 0
         self._next = 0  # base ticks from the position to the next release
         self._position = bytearray(8)  # logical time up to which releases are decided, ns
-        self._halves = im.Image(self._position, 0).halves
+        self._halves = im.halves(self._position)
         self._position_us = 0  # the same as a tick of the clock, and ns beyond it
         self._rest = 0
+        self._left = None  # base ticks from the position to the end of the run
+        self._behind = False  # the last pass left a task pending
 
     # Time.
 
@@ -211,8 +213,9 @@ class Scheduler:
         self.image.words[im.STATE] = im.RUNNING
 
     def time_ns(self):
-        """Logical time of the next release instant."""
-        return struct.unpack("<q", self._position)[0] + self._next * self.base_ns
+        """Logical time of the next release instant; of the last pass if no task has a period."""
+        ahead = self._next * self.base_ns if self._timed else 0
+        return struct.unpack("<q", self._position)[0] + ahead
 
     def _tick(self, base_ticks):
         """The clock's tick that many base ticks after the position."""
@@ -230,6 +233,8 @@ class Scheduler:
             self._position_us = position_us = self._tick(n)
             self._rest = rest = (self._rest + n * self._base_rest) % 1000
             im.add64(self._halves, 0, n * self.base_ns)
+            if self._left is not None:
+                self._left -= n
         else:
             position_us = self._position_us
             rest = self._rest
@@ -264,17 +269,18 @@ class Scheduler:
         self._next = nearest
 
     def _catch_up(self):
-        """Moves the position to the clock; how many base ticks that was."""
+        """Moves the position to the clock."""
         clock = self.clock
         elapsed_us = clock.ticks_diff(clock.ticks_us(), self._position_us)
         n = (elapsed_us * 1000 + 999 - self._rest) // self.base_ns
         if n > 0 or not self._next:
             self._advance(max(0, n))
-        return n
 
     def _release(self, task):
-        """Releases a task that has no period, now."""
+        """Releases a task now, out of any period."""
         if task.pending:
+            if task.interval_ns:
+                return  # one scan serves the edge and the period
             task.record.skipped(1)
         task.pending = True
         task.record.release[:] = self._position
@@ -295,16 +301,12 @@ class Scheduler:
         """
         if not self._started:
             self.start()
-        left = None
-        if until_ns is not None:
-            left = -((struct.unpack("<q", self._position)[0] - until_ns) // self.base_ns)
+        self._end_at(until_ns)
         done = 0
         while self._order and done != scans:
             n = self._next
-            if left is not None:
-                if n >= left:
-                    break
-                left -= n
+            if self._left is not None and n >= self._left:
+                break
             self._advance(n)
             if self._pass() or self._only_events:
                 done += 1
@@ -324,23 +326,19 @@ class Scheduler:
                 collector.start()
             if not self._started:
                 self.start(True)
-            left = None
-            if until_ns is not None:
-                left = -((struct.unpack("<q", self._position)[0] - until_ns) // self.base_ns)
-            freewheeling = self._order and self._order[-1].freewheeling
+            self._end_at(until_ns)
             while self._order and done != scans and not self.stopping:
+                left = self._left
                 due_us = self._tick(self._next if left is None else min(self._next, left))
-                if freewheeling:
+                if self._behind or self._order[-1].freewheeling:
                     await clock.idle(0)
                 elif self._events and clock.ticks_diff(due_us, clock.ticks_us()) > 2000 * _POLL_MS:
                     await clock.idle(_POLL_MS)
                 else:
                     await clock.wait(due_us)
-                n = self._catch_up()
-                if left is not None:
-                    left -= max(0, n)
-                    if left <= 0:
-                        break
+                self._catch_up()
+                if left is not None and self._left <= 0:
+                    break
                 if self._pass() or self._only_events:
                     done += 1
                 if collector is not None:
@@ -349,6 +347,12 @@ class Scheduler:
         finally:
             self.stop()
         return done
+
+    def _end_at(self, until_ns):
+        self._left = None
+        if until_ns is not None:
+            position_ns = struct.unpack("<q", self._position)[0]
+            self._left = -((position_ns - until_ns) // self.base_ns)
 
     def stop(self):
         """Drives all outputs to their safe state; the image keeps the last values."""
@@ -367,15 +371,21 @@ class Scheduler:
         if self.stimulus is not None:
             self.stimulus(words[im.RELEASES])
         if self._events:
+            if not self._real:
+                for task in self._events:
+                    if task.pending:  # left over from the instant before
+                        task.record.release[:] = self._position
             if self.mailbox is not None and self.mailbox.count:
                 self.mailbox.apply()
             self._look()
         ran = False
+        behind = False
         k = 0
         order = self._order
         while k < len(order):
             task = order[k]
             if task.turn == turn or not (task.pending or (self._real and task.freewheeling)):
+                behind = behind or task.pending
                 k += 1
                 continue
             if not ran:
@@ -392,7 +402,9 @@ class Scheduler:
             if self._events:
                 self._look()
             order = self._order
+            behind = False
             k = 0
+        self._behind = behind
         if ran and self.observe is not None:
             self.observe(words[im.RELEASES] - 1)
         return ran
