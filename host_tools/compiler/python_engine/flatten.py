@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from host_tools.compiler import ir
 from host_tools.compiler.python_engine.analysis import addr_children, children, faults_itself
+from host_tools.compiler.record import replace
 
 DEPTH = 24
 """Expressions up to this height stay whole. CPython takes 200 nested parentheses; one operation
@@ -14,11 +15,13 @@ can need several."""
 
 @dataclass(slots=True)
 class _Value:
-    """An expression with its height and whether it may fault."""
+    """An expression with its height and whether it may fault; `steps_fault`: the steps split off
+    from it may."""
 
     expr: ir.Expr
     depth: int = 1
     faults: bool = False
+    steps_fault: bool = False
 
 
 def flatten(func: ir.Func) -> ir.Func:
@@ -79,6 +82,10 @@ class _Splitter:
         out.append(ir.SetLocal(index, value))
         return ir.Local(value.kind, index)
 
+    def _short(self, v: _Value, out: list[ir.Stmt]) -> _Value:
+        """`v` in a local where that is possible without having to fault."""
+        return v if v.depth == 1 or v.faults else _Value(self._temp(v.expr, out))
+
     def _all(self, exprs: list[ir.Expr], out: list[ir.Stmt]) -> list[_Value]:
         """Each split. What may fault goes to a local before the steps of what comes later."""
         values: list[_Value] = []
@@ -88,7 +95,7 @@ class _Splitter:
             if steps:
                 for i, earlier in enumerate(values):
                     if earlier.faults:
-                        values[i] = _Value(self._temp(earlier.expr, out))
+                        values[i] = _Value(self._temp(earlier.expr, out), steps_fault=True)
                 out.extend(steps)
             values.append(v)
         return values
@@ -102,15 +109,16 @@ class _Splitter:
         values = self._all(list(parts), out)
         depth = 1
         faults = faults_itself(e)
+        steps_fault = False
         for v in values:
             depth = max(depth, v.depth + 1)
             faults = faults or v.faults
+            steps_fault = steps_fault or v.steps_fault
         if depth > DEPTH:
-            values = [
-                v if v.depth == 1 else _Value(self._temp(v.expr, out), 1, False) for v in values
-            ]
-            depth, faults = 2, faults_itself(e)
-        return _Value(rebuilt(e, [v.expr for v in values]), depth, faults)
+            steps_fault = steps_fault or faults
+            values = [v if v.depth == 1 else _Value(self._temp(v.expr, out)) for v in values]
+            depth, faults = 2, faults_itself(e) or any(v.faults for v in values)
+        return _Value(rebuilt(e, [v.expr for v in values]), depth, faults, steps_fault)
 
     def _choice(self, e: ir.Select | ir.Shortcut, out: list[ir.Stmt]) -> _Value:
         """Where a side that is not always evaluated needs steps, the choice becomes an If."""
@@ -118,10 +126,20 @@ class _Splitter:
         test = self._split(e.test if isinstance(e, ir.Select) else e.a, out)
         blocks: list[list[ir.Stmt]] = [[] for _ in sides]
         values = [self._split(x, steps) for x, steps in zip(sides, blocks, strict=True)]
-        depth = 1 + max(test.depth, values[0].depth, values[-1].depth)
-        if not any(blocks) and depth <= DEPTH:
-            faults = test.faults or values[0].faults or values[-1].faults
-            return _Value(rebuilt(e, [test.expr, *(v.expr for v in values)]), depth, faults)
+        steps_fault = test.steps_fault or values[0].steps_fault or values[-1].steps_fault
+        if not (values[0].steps_fault or values[-1].steps_fault):
+            # Steps that cannot fault may run for nothing: better than an If in an If in an If.
+            for steps in blocks:
+                out.extend(steps)
+                steps.clear()
+            if 1 + max(test.depth, values[0].depth, values[-1].depth) > DEPTH:
+                test, *values = [self._short(v, out) for v in (test, *values)]
+            depth = 1 + max(test.depth, values[0].depth, values[-1].depth)
+            if depth <= DEPTH:
+                faults = test.faults or values[0].faults or values[-1].faults
+                whole = rebuilt(e, [test.expr, *(v.expr for v in values)])
+                return _Value(whole, depth, faults, steps_fault)
+        steps_fault = steps_fault or test.faults or values[0].faults or values[-1].faults
         result = self._temp(test.expr, out)
         if isinstance(e, ir.Select):
             test_local, index = result, len(self.locals)
@@ -138,7 +156,7 @@ class _Splitter:
             out.append(ir.If(test_local, first))
         else:
             out.append(ir.If(test_local, (), first))
-        return _Value(result)
+        return _Value(result, steps_fault=steps_fault)
 
 
 def _with(addr: ir.Addr, parts: list[_Value]) -> ir.Addr:
