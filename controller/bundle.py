@@ -13,6 +13,7 @@ import binascii
 import hashlib
 import json
 import os
+import struct
 import sys
 
 from controller import image as im
@@ -124,7 +125,13 @@ def _check_safe(rows, size):
     if not isinstance(rows, list):
         _fail("the manifest has no list of safe values")
     for row in rows:
-        if not isinstance(row, list) or len(row) != 4 or not _is_int(row[0], 0, size - 8):
+        if not isinstance(row, list) or len(row) != 4:
+            _fail("the manifest has a safe value of another form")
+        try:
+            length = len(struct.pack(im.FORMATS[row[2]], row[3]))
+        except Exception:  # what struct raises differs between CPython and MicroPython
+            _fail("the manifest has a safe value of no known kind")
+        if not _is_int(row[0], 0, size - length):
             _fail("the manifest has a safe value outside the image")
         if row[1] is not None and not _is_int(row[1], 0, 7):
             _fail("the manifest has a safe value for a bit outside 0..7")
@@ -168,6 +175,8 @@ def _parse(text):
         manifest = json.loads(text)
     except (ValueError, RuntimeError):  # RuntimeError: nested too deep for the board's stack
         _fail("the manifest is damaged")
+    except MemoryError:
+        raise BundleError("the manifest is damaged, or too large for this board's memory")
     check_manifest(manifest)
     return manifest
 
@@ -193,6 +202,8 @@ def read_manifest(f):
         text = _read(f, length).decode()
     except ValueError:
         _fail("the manifest is damaged")
+    except MemoryError:
+        raise BundleError("the manifest is damaged, or too large for this board's memory")
     return _parse(text)
 
 

@@ -60,6 +60,21 @@ _RELEASE = const(152)
 _U32 = const(0xFFFFFFFF)
 _SMALL = const(0x3FFFFFFF)
 
+# Format of module struct by the kind of a scalar (host_tools/compiler/ir.py).
+FORMATS = {
+    "b1": "<B",
+    "u8": "<B",
+    "i8": "<b",
+    "u16": "<H",
+    "i16": "<h",
+    "u32": "<I",
+    "i32": "<i",
+    "u64": "<Q",
+    "i64": "<q",
+    "f32": "<f",
+    "f64": "<d",
+}
+
 try:
     import uctypes
 

@@ -35,20 +35,6 @@ _POLL_MS = 1  # real time between two looks at SINGLE
 _STEP_NS = 60000000000  # longest step of the clock: well within half a period of its ticks
 _SEQUENCE = 0x3FFFFFFF  # it wraps where 32-bit MicroPython would begin to allocate
 
-_FORMATS = {
-    "b1": "<B",
-    "u8": "<B",
-    "i8": "<b",
-    "u16": "<H",
-    "i16": "<h",
-    "u32": "<I",
-    "i32": "<i",
-    "u64": "<Q",
-    "i64": "<q",
-    "f32": "<f",
-    "f64": "<d",
-}
-
 
 class Force:
     """Forced bytes of the image: rows of [offset, mask, value], re-imposed around every scan."""
@@ -111,7 +97,7 @@ def _safe_rows(rows, ranges):
             value = bytes((mask if value else 0,))
         else:
             mask = 0xFF
-            value = struct.pack(_FORMATS[kind], value)
+            value = struct.pack(im.FORMATS[kind], value)
         for k in range(len(value)):
             for row in ranges:
                 if row[0] <= offset + k < row[0] + row[1]:
