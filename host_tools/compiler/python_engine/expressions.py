@@ -234,14 +234,17 @@ def _div(e: ir.Binary, scope: Scope) -> Text:
         low, high = -(-a.lo // divisor) if a.lo < 0 else a.lo // divisor, max(a.hi, 0) // divisor
         if a.lo >= 0:
             return Text(f"{a.at(PRODUCT)} // {divisor}", PRODUCT, low, high)
-        name = a.text if a.is_name else scope.temp
-        held = name if a.is_name else f"({name} := {a.at(TERNARY)})"
-        text = f"{name} // {divisor} if {held} >= 0 else -(-{name} // {divisor})"
-        # The test comes first in time: `name` holds the value wherever it is read.
-        return Text(text, TERNARY, low, high)
+        return Text(_by_magnitude(a, "//", divisor, scope), TERNARY, low, high)
     if a.lo >= 0 and b.lo > 0:
         return Text(f"{a.at(PRODUCT)} // {b.at(SIGN)}", PRODUCT, low, high)
     return Text(f"{scope.helper('div')}({a.text}, {b.text}, {e.pos})", ATOM, low, high)
+
+
+def _by_magnitude(a: Text, sign: str, divisor: int, scope: Scope) -> str:
+    """Python rounds down, the IR towards zero: work on the magnitude, then put the sign back."""
+    name = a.text if a.is_name else scope.temp
+    held = name if a.is_name else f"({name} := {a.at(TERNARY)})"
+    return f"{name} {sign} {divisor} if {held} >= 0 else -(-{name} {sign} {divisor})"
 
 
 def _mod(e: ir.Binary, scope: Scope) -> Text:
@@ -250,6 +253,9 @@ def _mod(e: ir.Binary, scope: Scope) -> Text:
     low, high = max(min(a.lo, 0), -reach), min(max(a.hi, 0), reach)
     if a.lo >= 0 and b.lo > 0:
         return Text(f"{a.at(PRODUCT)} % {b.at(SIGN)}", PRODUCT, low, high)
+    divisor = int_const(e.b)
+    if divisor is not None and divisor > 0:
+        return Text(_by_magnitude(a, "%", divisor, scope), TERNARY, low, high)
     return Text(f"{scope.helper('mod')}({a.text}, {b.text}, {e.pos})", ATOM, low, high)
 
 

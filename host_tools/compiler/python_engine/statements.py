@@ -38,8 +38,11 @@ class FunctionPrinter:
         """The function's lines, named `name`."""
         self._callables = callables
         me = callables[self.func.name]
-        self._block(self.func.body)
-        if self.func.result is not None and not ends(self.func.body):
+        body = self.func.body
+        if self.func.result is None and body and isinstance(body[-1], ir.Return):
+            body = body[:-1]
+        self._block(body)
+        if self.func.result is not None and not ends(body):
             self._line(f"return {self.scope.local(self.func.result)}")
         parameters = [self.scope.self_name] if self.func.has_self else []
         parameters += [self.scope.frame_name] if me.takes_frame else []
