@@ -13,7 +13,7 @@ MS = 1_000_000
 
 
 def bits(text: str) -> list[bool]:
-    """"__--_" as in the diagrams of the library."""
+    """ "__--_" as in the diagrams of the library."""
     return [c == "-" for c in text if c in "_-"]
 
 
@@ -27,8 +27,9 @@ class Block:
         self.outputs = outputs
         declarations = "".join(f"{n} : {t};" for n, t in self.types.items())
         arguments = [f"{n} := {n}" for n in inputs] + [f"{n} => {n}" for n in outputs]
+        call = f"b({', '.join(arguments)});"
         self.running = Running(
-            f"PROGRAM p VAR b : {kind}; {declarations} END_VAR b({', '.join(arguments)}); END_PROGRAM"
+            f"PROGRAM p VAR b : {kind}; {declarations} END_VAR {call} END_PROGRAM"
         )
 
     def __call__(self, now: int | None = None, **inputs: Any) -> tuple[Any, ...]:
@@ -45,7 +46,10 @@ def trace(block: Block, **inputs: str) -> list[str]:
     for i in range(len(next(iter(rows.values())))):
         out.append(block(**{name: row[i] for name, row in rows.items()}))
     return [
-        "".join({True: "-", False: "_"}.get(v, str(v)) if isinstance(v, bool) else str(v) for v in column)
+        "".join(
+            {True: "-", False: "_"}.get(v, str(v)) if isinstance(v, bool) else str(v)
+            for v in column
+        )
         for column in zip(*out, strict=True)
     ]
 

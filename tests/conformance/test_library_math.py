@@ -200,9 +200,19 @@ def test_hardest_angles() -> None:
 
 @FORMATS
 def test_exact_results_are_exact(fmt: Format) -> None:
-    pairs = [(2.0, 10.0), (10.0, 2.0), (3.0, 4.0), (0.5, 3.0), (-2.0, 3.0), (16.0, 0.5), (9.0, -1.0)]
+    pairs = [
+        (2.0, 10.0),
+        (10.0, 2.0),
+        (3.0, 4.0),
+        (0.5, 3.0),
+        (-2.0, 3.0),
+        (16.0, 0.5),
+        (9.0, -1.0),
+    ]
     assert evaluate("x ** y", fmt, pairs)[:6] == [1024.0, 100.0, 81.0, 0.125, -8.0, 4.0]
-    assert evaluate("LOG(x)", fmt, [(10.0**k,) for k in range(10)]) == [float(k) for k in range(10)]
+    assert evaluate("LOG(x)", fmt, [(10.0**k,) for k in range(10)]) == [
+        float(k) for k in range(10)
+    ]
     assert evaluate("EXP(x)", fmt, [(0.0,)]) == [1.0]
 
 
@@ -216,13 +226,23 @@ SPECIAL = {
     "ACOS": [(1.0, 0.0), (1.5, NAN), (INF, NAN), (NAN, NAN)],
     "ATAN": [(0.0, 0.0), (-0.0, -0.0), (NAN, NAN)],
     "EXP": [(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, 0.0), (NAN, NAN), (1e4, INF), (-1e4, 0.0)],
-    "LN": [(1.0, 0.0), (0.0, -INF), (-0.0, -INF), (-1.0, NAN), (INF, INF), (-INF, NAN), (NAN, NAN)],
+    "LN": [
+        (1.0, 0.0),
+        (0.0, -INF),
+        (-0.0, -INF),
+        (-1.0, NAN),
+        (INF, INF),
+        (-INF, NAN),
+        (NAN, NAN),
+    ],
     "LOG": [(1.0, 0.0), (0.0, -INF), (-0.0, -INF), (-1.0, NAN), (INF, INF), (NAN, NAN)],
 }
 
 
 def same(a: float, b: float) -> bool:
-    return math.isnan(a) if math.isnan(b) else a == b and math.copysign(1, a) == math.copysign(1, b)
+    return (
+        math.isnan(a) if math.isnan(b) else a == b and math.copysign(1, a) == math.copysign(1, b)
+    )
 
 
 @FORMATS
@@ -268,4 +288,7 @@ def test_special_values_of_atan2(fmt: Format) -> None:
     results = evaluate("ATAN2(y, x)", fmt, [(x, y) for y, x in pairs])
     for (y, x), z in zip(pairs, results, strict=True):
         wanted = fmt.round(math.atan2(fmt.round(y), fmt.round(x)))
-        assert same(z, wanted) or math.isclose(z, wanted, rel_tol=2.0 ** (1 - fmt.precision)), (y, x)
+        assert same(z, wanted) or math.isclose(z, wanted, rel_tol=2.0 ** (1 - fmt.precision)), (
+            y,
+            x,
+        )
