@@ -256,6 +256,13 @@ class PicoLink:
             self.pico.write_console(b"\x03\x04")
         return _PicoConsole(self.pico, self._talking, echo=False)
 
+    def press_reset(self) -> Console:
+        """Reset the board by its button, and follow what it prints."""
+        with self._talking():
+            self.pico.read_console()
+            self.pico.reset()
+        return _PicoConsole(self.pico, self._talking, echo=False)
+
     def close(self) -> None:
         """The emulation ends with its last reference."""
 
@@ -287,7 +294,8 @@ class _PicoConsole:
             if newline:
                 self._buffer = rest
                 if self._echo:
-                    self._echo = False
+                    # The board's greeting may come first.
+                    self._echo = not line.startswith(b">>> exec(")
                     continue
                 return line.decode(errors="replace").rstrip("\r")
             if line == b">>> " and self._prompt and not self._echo:

@@ -30,11 +30,11 @@ def _text(variables: Variables, type_: Any, value: Any) -> str:
         shown = [_text(variables, type_[2], v) for v in value[:_MOST]]
         return f"[{', '.join(shown)}{', …' if len(value) > _MOST else ''}]"
     if kind == "struct":
-        fields = variables.types[type_[1]]["fields"]
+        described = variables.types[type_[1]]
         shown = [
             f"{name} := {_text(variables, field_type, value[name])}"
-            for name, field_type, _, section, *_ in fields
-            if section != "VAR" or len(fields) <= _MOST
+            for name, field_type, _, section, *_ in described["fields"]
+            if section != "VAR" or described["kind"] == "struct"
         ]
         return f"({', '.join(shown)})"
     return str(value)
