@@ -79,14 +79,14 @@ async def _watch(session, run):
     """Tells of the first fault; returns when the scheduler has ended."""
     clock = Clock()
     words = session.image.words
-    told = False
+    while not run.done() and words[im.STATE] != im.FAULTED:
+        await clock.idle(_LOOK_MS)
+    message = _describe(session)
+    if message is not None:
+        message["is"] = "fault"
+        tell(message)
     while not run.done():
         await clock.idle(_LOOK_MS)
-        if words[im.STATE] == im.FAULTED and not told:
-            told = True
-            message = _describe(session)
-            message["is"] = "fault"
-            tell(message)
 
 
 async def _serve(session, root, trial):

@@ -48,11 +48,11 @@ class Collector:
             return
         free = gc.mem_free()
         if free > self._free >> 1:
-            # Again when half of the rest down to one half is used at this rate.
+            # Again when most of the rest down to one half is used at this rate.
             used = max(1, self._free - free)
-            passes = self._period * (free - (self._free >> 1)) // used >> 1
-            self._period += max(1, min(_CHECKS_MAX, passes))
-            self._passes = max(1, min(_CHECKS_MAX, passes))
+            passes = self._period * (free - (self._free >> 1)) // used
+            self._passes = max(1, min(_CHECKS_MAX, passes - (passes >> 3)))
+            self._period += self._passes
         elif enough:
             self._collect()
         elif free < self._free >> 2:

