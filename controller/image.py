@@ -35,7 +35,7 @@ FAULT_TASK = const(12)
 FAULT_SCAN = const(13)
 
 # Header fields in bytes.
-_NOW = const(24)
+NOW = const(24)
 _FAULT_TIME = const(56)
 
 # Task record fields as 32-bit words from its start.
@@ -117,7 +117,7 @@ class Image:
         self.tasks = tasks
         self.words = _view(data, 4)
         self.halves = _view(data, 2)
-        self.now = memoryview(data)[_NOW : _NOW + 8]
+        self.now = memoryview(data)[NOW : NOW + 8]
 
 
 def create(size, tasks, layout, initial):
