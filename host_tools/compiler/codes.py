@@ -40,7 +40,7 @@ CODES: dict[str, str] = {
     "E0116": "type expected",
     "E0117": "not a declaration",
     "E0118": "target cannot be assigned to",
-    "E0119": "declarations after the statements",
+    "E0119": "declarations in the wrong place",
     # E0600-E0699: takt.toml
     "E0600": "takt.toml is not valid TOML",
     "E0601": "there is no section or key of this name",

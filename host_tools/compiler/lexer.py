@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from host_tools.compiler.diagnostics import Label, Reporter
 from host_tools.compiler.source import Source, Span
 from host_tools.compiler.syntax import literals
-from host_tools.compiler.syntax.literals import Scan
+from host_tools.compiler.syntax.scan import Scan
 from host_tools.compiler.tree import Expr, Literal
 
 

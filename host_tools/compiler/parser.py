@@ -14,6 +14,7 @@ from host_tools.compiler.lexer import END_KEYWORDS, VAR_KEYWORDS, lex
 from host_tools.compiler.source import Source, Span
 from host_tools.compiler.syntax.cursor import UNIT_KEYWORDS, Cursor
 from host_tools.compiler.syntax.declarations import (
+    at_program_decl,
     configuration,
     global_vars,
     pou,
@@ -50,6 +51,8 @@ def _unit(source: Source, reporter: Reporter) -> Unit:
     while c.tok.kind != "eof":
         c.anchor = c.tok.start
         c.broken = False
+        c.told_before = c.told
+        c.excused.clear()
         declaration = _declaration(c, found, told)
         if declaration is not None:
             found.append(declaration)
@@ -94,5 +97,7 @@ def _skip(c: Cursor) -> None:
         message = f"expected a declaration, found {c.found()}"
         advice = "statements stand inside a FUNCTION, FUNCTION_BLOCK or PROGRAM"
     c.error("E0117", message, help=advice)
-    while c.tok.kind not in _TOP and c.tok.kind != "eof" and not c.at_word(*PARTS):
+    while c.tok.kind != "eof" and not c.at_word(*PARTS):
+        if c.tok.kind in _TOP and not (c.tok.kind == "PROGRAM" and at_program_decl(c)):
+            break
         c.advance()

@@ -39,10 +39,14 @@ FIRM |= frozenset({"ELSE", "ELSIF", "UNTIL", "STRUCT", "eof"})
 class Cursor:
     """A place in a list of tokens. `tok` is the token at hand, `end` the end of the one before.
 
-    `height` is the height of the expression parsed last; `depth` how deep the parser stands;
-    `open` the END keywords that the blocks around wait for; `pragmas` the pragmas in front of the
-    token with that index, without their braces; `end_var_before` the index up to which the search
-    for a forgotten END_VAR has looked; `is_cut_off` whether the file ends inside a comment."""
+    `broken` says that an error was told in the statement or declaration at hand, which starts at
+    `anchor`. `told` counts errors, `told_before` those before the declaration at hand. `forgiven`
+    ENDs may be left over and `excused` ones missing, because of an error told before; `implied`
+    is a keyword that was forgotten where the parser stands. `open` are the END keywords that the
+    blocks around wait for, `depth` is how deep the parser stands, `height` the height of the
+    expression parsed last. `pragmas` are those in front of the token with that index, without
+    their braces. `end_var_before` is the index up to which the search for a forgotten END_VAR has
+    looked; `is_cut_off` says that the file ends inside a comment."""
 
     __slots__ = (
         "anchor",
@@ -51,8 +55,10 @@ class Cursor:
         "directs",
         "end",
         "end_var_before",
+        "excused",
         "forgiven",
         "height",
+        "implied",
         "index",
         "is_cut_off",
         "lexical",
@@ -62,7 +68,9 @@ class Cursor:
         "source",
         "tok",
         "tokens",
+        "told",
         "told_at",
+        "told_before",
     )
 
     def __init__(
@@ -88,11 +96,15 @@ class Cursor:
         self.lexical = sorted(lexical)
         self.is_cut_off = False
         self.broken = False
+        self.told = 0
         self.told_at = -1
+        self.told_before = 0
         self.depth = 0
         self.height = 0
         self.open: list[str] = []
         self.forgiven: list[str] = []
+        self.excused: set[str] = set()
+        self.implied: Token | None = None
         self.directs: list[Direct] = []
 
     # --- looking and stepping ---
@@ -148,6 +160,15 @@ class Cursor:
         self.height = 0
         return Missing(Span(self.source, self.tok.start, self.tok.start))
 
+    def ahead(self, *kinds: str) -> int | None:
+        """The index of the first token of `kinds` before the next ';' or firm keyword."""
+        at = self.index
+        while self.tokens[at].kind not in FIRM and self.tokens[at].kind != ";":
+            if self.tokens[at].kind in kinds:
+                return at
+            at += 1
+        return None
+
     def identifier(self, token: Token) -> Identifier:
         return Identifier(Span(self.source, token.start, token.end), token.text)
 
@@ -166,6 +187,7 @@ class Cursor:
         """Report at `span` (the token at hand where none is given), unless it was told already."""
         told = self.broken or self._is_near(self.index)
         self.broken = True
+        self.told += 1
         self.told_at = self.index
         if told or self._lexer_complained():
             return
@@ -271,8 +293,7 @@ class Cursor:
         if kind in FIRM:
             return True
         if kind == "name":
-            follows = self.peek().kind
-            return self.on_new_line() or follows in (":=", "(", ".", "[", "^", ":", ",")
+            return self.on_new_line() or self.peek().kind in (":=", ":", ",")
         return kind in ("direct", "literal", "(") and self.on_new_line()
 
     # --- going on after an error ---
@@ -370,6 +391,9 @@ class Cursor:
             self.advance()
             return
         self.broken = False
+        if end in self.excused:
+            self.excused.remove(end)
+            return
         others = [Label(self.of(opening), f"{opening.kind} begins here")]
         if found.kind in END_KEYWORDS and found.kind not in self.open:
             self.error(
@@ -389,11 +413,22 @@ class Cursor:
             )
         self.broken = False
 
+    def end_var_ahead(self) -> bool:
+        """Is END_VAR the next of the keywords that start or end something?"""
+        if self.end_var_before <= self.index:
+            at = self.index
+            while self.tokens[at].kind not in FIRM:
+                at += 1
+            self.end_var_before = at
+        return self.tokens[self.end_var_before].kind == "END_VAR"
+
     def forgive(self) -> bool:
-        """Step over an END whose absence was already reported elsewhere."""
-        if self.tok.kind not in self.forgiven:
+        """Step over an END or ELSE that belongs to nothing, if that follows from an error told
+        before: its own absence elsewhere, or anything in the same declaration."""
+        if self.tok.kind in self.forgiven:
+            self.forgiven.remove(self.tok.kind)
+        elif self.told == self.told_before:
             return False
-        self.forgiven.remove(self.tok.kind)
         self.advance()
         self.accept(";")
         return True

@@ -51,6 +51,8 @@ def type_block(c: Cursor) -> list[TypeDecl]:
         kind = c.tok.kind
         if kind == ";":
             c.advance()
+        elif kind in ("END_STRUCT", "END_UNION"):
+            stray(c)
         elif (kind in FIRM and c.peek().kind != ":") or c.respell_end():
             break
         else:
@@ -254,7 +256,18 @@ def configuration(c: Cursor) -> Configuration | None:
     """CONFIGURATION ... END_CONFIGURATION; tasks and programs outside of a RESOURCE are put into
     one without a name."""
     opening = c.advance()
-    name = c.name("the name of a CONFIGURATION")
+    name: Identifier | None = None
+    if c.at_word("RESOURCE", "TASK") and c.peek().kind == "name":
+        c.error(
+            "E0115",
+            "expected the name of a CONFIGURATION",
+            c.before(),
+            label="add a name here",
+            help="every CONFIGURATION has a name",
+        )
+        c.broken = False
+    else:
+        name = c.name("the name of a CONFIGURATION")
     if c.broken:
         c.skip_line()
         c.broken = False
@@ -328,12 +341,14 @@ def _member(
         task = _task(c)
         if task is not None:
             tasks.append(task)
-    elif kind == "PROGRAM" and _at_program_decl(c):
+    elif kind == "PROGRAM" and at_program_decl(c):
         program = _program(c)
         if program is not None:
             programs.append(program)
     elif c.at_word("RESOURCE"):
         return True
+    elif kind == "END_RESOURCE" and kind not in c.open and c.forgive():
+        pass
     elif kind in FIRM:
         return False
     elif not c.respell_end() and not c.respell(("PROGRAM", "VAR_GLOBAL", "VAR_CONFIG")):
@@ -370,13 +385,14 @@ def _task(c: Cursor) -> TaskDecl | None:
     return TaskDecl(span, name, parameters) if name is not None else None
 
 
-def _at_program_decl(c: Cursor) -> bool:
-    """`PROGRAM main WITH` or `PROGRAM main :`, and not the beginning of a POU."""
-    at = c.index + 1
-    if c.tokens[at].text.upper() in ("RETAIN", "NON_RETAIN"):
-        at += 1
-    follows = c.tokens[min(at + 1, len(c.tokens) - 1)]
-    return follows.kind == ":" or follows.text.upper() == "WITH"
+def at_program_decl(c: Cursor) -> bool:
+    """`PROGRAM main WITH task : type` or `PROGRAM main : type`, and not the beginning of a POU."""
+    for token in c.tokens[c.index + 1 : c.index + 5]:
+        if token.kind == ":" or token.text.upper() == "WITH":
+            return True
+        if token.kind != "name":
+            return False
+    return False
 
 
 def _program(c: Cursor) -> ProgramDecl | None:
@@ -384,7 +400,9 @@ def _program(c: Cursor) -> ProgramDecl | None:
     retain = False
     if c.at_word("RETAIN", "NON_RETAIN") and c.peek().kind == "name":
         retain = c.advance().text.upper() == "RETAIN"
-    name = c.name("the name of a program")
+    name = c.name("the name of a program") if not c.at_word("WITH") else None
+    if c.at_word("WITH") and name is None:
+        c.error("E0115", f"expected the name of a program, found {c.found()}")
     task: Identifier | None = None
     if c.at_word("WITH"):
         c.advance()

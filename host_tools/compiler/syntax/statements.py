@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from host_tools.compiler.lexer import END_KEYWORDS, STATEMENT_KEYWORDS, VAR_KEYWORDS, Token
+from host_tools.compiler.lexer import END_KEYWORDS, VAR_KEYWORDS, Token
 from host_tools.compiler.source import Span
 from host_tools.compiler.syntax.cursor import FIRM, UNIT_KEYWORDS, Cursor, near_keyword
 from host_tools.compiler.syntax.expressions import (
@@ -12,28 +12,19 @@ from host_tools.compiler.syntax.expressions import (
     condition,
     equals_for_assignment,
     expression,
-    operand,
 )
+from host_tools.compiler.syntax.simple_statements import simple_statement
 from host_tools.compiler.tree import (
-    Assign,
     Branch,
-    Call,
-    CallStatement,
     Case,
     CaseBranch,
     CaseLabel,
     Continue,
-    Deref,
-    Direct,
     Exit,
     Expr,
     For,
     Identifier,
     If,
-    Index,
-    Member,
-    Missing,
-    Name,
     RepeatUntil,
     Return,
     Statement,
@@ -65,9 +56,6 @@ _BELONGS_TO = {
     "UNTIL": ("END_REPEAT",),
 }
 _OPENERS = frozenset({"IF", "CASE", "FOR", "WHILE", "REPEAT"})
-_NOT_AFTER_NAME = STATEMENT_KEYWORDS | VAR_KEYWORDS | UNIT_KEYWORDS
-_NOT_AFTER_NAME |= {"name", "literal", "direct", "NOT", "STRUCT"}
-_MISSPELT = STATEMENT_KEYWORDS | VAR_KEYWORDS | END_KEYWORDS | {"ELSE", "ELSIF", "UNTIL"}
 
 
 def at_part(c: Cursor) -> bool:
@@ -95,6 +83,8 @@ def statements(c: Cursor, in_case: bool = False) -> tuple[Statement, ...]:
             return tuple(found)
         index = c.index
         statement = _PARSERS.get(kind, _unexpected)(c)
+        if c.implied is not None:
+            statement = _PARSERS[c.implied.kind](c)
         if statement is not None:
             found.append(statement)
         elif c.index == index and c.tok.kind == kind:
@@ -109,9 +99,7 @@ def _stray(c: Cursor) -> bool:
             return False
     elif kind not in _STRAY_IN_POU or kind in c.open:
         return False
-    elif c.forgive():
-        return True
-    elif c.open and c.open[-1] in _STATEMENT_ENDS:
+    elif c.open and c.open[-1] in _STATEMENT_ENDS and kind not in c.forgiven:
         return False  # the block at hand takes it for its own END
     stray(c)
     return True
@@ -119,11 +107,12 @@ def _stray(c: Cursor) -> bool:
 
 def stray(c: Cursor) -> None:
     """Report the ELSE or END at hand, which belongs to nothing, and step over it."""
-    text = c.tok.text.upper()
-    begins = text.removeprefix("END_") if text.startswith("END_") else _BELONGS_TO[text][0][4:]
-    if text == "UNTIL":
-        begins = "REPEAT"
-    c.error("E0114", f"{text} without {begins}", help=f"remove it, or add the missing {begins}")
+    if c.forgive():
+        return
+    kind = c.tok.kind
+    end = _BELONGS_TO[kind][0] if kind in _BELONGS_TO else kind
+    begins = end.removeprefix("END_")
+    c.error("E0114", f"{kind} without {begins}", help=f"remove it, or add the missing {begins}")
     c.advance()
     c.accept(";")
     c.broken = False
@@ -137,12 +126,25 @@ def _too_deep(c: Cursor) -> bool:
     c.depth += 1
     if not c.nested_too_deeply("statements"):
         return False
+    c.implied = None
     c.skip_block(_OPENERS, _STATEMENT_ENDS)
     c.told_at = c.index
     c.accept(";")
     c.broken = False
     c.depth -= 1
     return True
+
+
+def _first_keyword(c: Cursor) -> Token:
+    if c.implied is not None:
+        token, c.implied = c.implied, None
+        return token
+    token = c.advance()
+    if c.tok.kind == token.kind:
+        c.error("E0100", f"{token.kind} stands here twice", help="remove one of them")
+        c.advance()
+        c.broken = False
+    return token
 
 
 def _end(c: Cursor, opening: Token, end: str) -> Span:
@@ -174,6 +176,8 @@ def _keyword(c: Cursor, keyword: str, after: str) -> bool:
     elif c.tok.kind == "name" and near_keyword(c.tok.text, frozenset({keyword})):
         c.respell((keyword,))
         c.advance()
+    elif _skip_to(c, keyword, after):
+        pass
     elif c.at_beginning() or (keyword == "OF" and _at_label(c)):
         c.error(
             "E0102",
@@ -184,20 +188,23 @@ def _keyword(c: Cursor, keyword: str, after: str) -> bool:
         )
     else:
         c.error("E0102", f"expected {keyword} after {after}, found {c.found()}")
-        _find(c, keyword)
+        c.skip_line()
     c.broken = False
     return True
 
 
-def _find(c: Cursor, keyword: str) -> None:
-    """Step over what stands between here and `keyword`, or over the rest of the line."""
-    at = c.index
-    while c.tokens[at].kind not in FIRM and c.tokens[at].kind != ";":
-        if c.tokens[at].kind == keyword:
-            c.back_to(at + 1, len(c.directs))
-            return
-        at += 1
-    c.skip_line()
+def _skip_to(c: Cursor, keyword: str, after: str) -> bool:
+    """When `keyword` comes later in the same statement, report and step over what is before."""
+    at = c.ahead(keyword)
+    if at is None:
+        return False
+    c.error(
+        "E0102",
+        f"expected {keyword} after {after}, found {c.found()}",
+        help=f"put an operator before {c.found()}, or remove what stands before {keyword}",
+    )
+    c.back_to(at + 1, len(c.directs))
+    return True
 
 
 def _braces(c: Cursor, keyword: str) -> None:
@@ -227,7 +234,7 @@ def _left(c: Cursor, opening: Token) -> Span:
 def _if(c: Cursor) -> Statement | None:
     if _too_deep(c):
         return None
-    opening = c.advance()
+    opening = _first_keyword(c)
     c.open.append("END_IF")
     branches: list[Branch] = []
     start = opening.start
@@ -261,7 +268,7 @@ def _after_else(c: Cursor) -> tuple[Statement, ...]:
 def _case(c: Cursor) -> Statement | None:
     if _too_deep(c):
         return None
-    opening = c.advance()
+    opening = _first_keyword(c)
     c.open.append("END_CASE")
     selector = condition(c)
     if not _keyword(c, "OF", "the selector"):
@@ -332,7 +339,7 @@ def _at_label(c: Cursor) -> bool:
 def _for(c: Cursor) -> Statement | None:
     if _too_deep(c):
         return None
-    opening = c.advance()
+    opening = _first_keyword(c)
     c.open.append("END_FOR")
     variable = _control_variable(c)
     if not c.broken:
@@ -395,7 +402,7 @@ def _skip_parentheses(c: Cursor) -> None:
 def _while(c: Cursor) -> Statement | None:
     if _too_deep(c):
         return None
-    opening = c.advance()
+    opening = _first_keyword(c)
     c.open.append("END_WHILE")
     test = condition(c)
     if not _keyword(c, "DO", "the condition"):
@@ -458,136 +465,6 @@ def _empty(c: Cursor) -> None:
     c.advance()
 
 
-def _simple(c: Cursor) -> Statement | None:
-    """An assignment or a call."""
-    token = c.tok
-    start = token.start
-    index, directs = c.index, len(c.directs)
-    if token.kind == "name":
-        if c.peek().kind in _NOT_AFTER_NAME and _misspelt_keyword(c):
-            return None
-        target = operand(c)
-    elif token.kind == "direct":
-        target = operand(c)
-    else:
-        target = expression(c)
-    op = _assignment_operator(c)
-    if op is not None:
-        if not c.broken and not isinstance(target, Name | Direct | Member | Index | Deref):
-            _not_assignable(c, target)
-        value = expression(c)
-        if c.tok.kind in (":=", "?="):
-            c.error(
-                "E0111",
-                "a statement assigns to one variable",
-                help="write one assignment after the other",
-            )
-        statement = Assign(c.span(start), target, value, op)
-        c.semicolon("the assignment")
-        return statement
-    if isinstance(target, Call) and c.tok.kind not in ("THEN", "DO", "OF"):
-        call = CallStatement(target.span, target)
-        c.semicolon("the call")
-        return call
-    if not c.broken and not isinstance(target, Missing):
-        if token.kind == "name" and _respelt(c, token, index, directs):
-            return None
-        _not_a_statement(c, token, target)
-    c.semicolon("the statement")
-    return None
-
-
-def _misspelt_keyword(c: Cursor) -> bool:
-    """`WHLE x DO`, `END_FI`, `ELSEIF x`: a name before something no statement goes on with."""
-    follows = c.peek()
-    if follows.kind == "name" and c.peek(2).kind == "=":
-        return False  # x S= y
-    if c.respell_end():
-        return True
-    if c.source.text.find("\n", c.tok.end, follows.start) >= 0:
-        return False
-    return c.respell(_MISSPELT)
-
-
-def _respelt(c: Cursor, token: Token, index: int, directs: int) -> bool:
-    """`RETRUN;`, `WHLE(x) DO`, `ELES` at the end of a line: begin again with the right keyword."""
-    if c.tok.kind in (";", "THEN", "DO", "OF", "eof") or c.on_new_line():
-        keyword = near_keyword(token.text, _MISSPELT)
-        if keyword is not None:
-            c.back_to(index, directs)
-            return c.respell_end() or c.respell(_MISSPELT)
-    return False
-
-
-def _assignment_operator(c: Cursor) -> str | None:
-    """Step over ':=', '?=', 'S=', 'R=' or 'REF=', or over what was meant to be one."""
-    kind = c.tok.kind
-    if kind == ":=" or kind == "?=":
-        c.advance()
-        return kind
-    if kind == "name":
-        follows = c.peek()
-        word = c.tok.text.upper()
-        if follows.kind == "=" and follows.start == c.tok.end and word in ("S", "R", "REF"):
-            c.advance()
-            c.advance()
-            return word + "="
-    elif kind == "=":
-        equals_for_assignment(c)
-        c.advance()
-        return ":="
-    elif kind == ":" and c.peek().kind == "=":
-        c.error(
-            "E0100",
-            "':=' is written without a space",
-            c.here().to(c.of(c.peek())),
-            help="write ':='",
-        )
-        c.advance()
-        c.advance()
-        return ":="
-    return None
-
-
-def _not_assignable(c: Cursor, target: Expr) -> None:
-    what = "a call" if isinstance(target, Call) else "this expression"
-    c.error(
-        "E0118",
-        f"cannot assign to {what}",
-        target.span,
-        help="a variable stands on the left of ':='",
-    )
-
-
-def _not_a_statement(c: Cursor, token: Token, target: Expr) -> None:
-    text = token.text[:30]
-    follows = c.peek()
-    if c.tok.kind in ("+", "-") and follows.kind == c.tok.kind and follows.start == c.tok.end:
-        c.error(
-            "E0008",
-            f"'{c.tok.text}{follows.text}' is not an operator of Structured Text",
-            c.here().to(c.of(follows)),
-            help=f"write '{text} := {text} {c.tok.text} 1;'",
-        )
-    elif c.tok.kind == ";" or c.tok.kind in FIRM or c.on_new_line():
-        advice = "assign it to a variable with ':='"
-        if isinstance(target, Name | Member):
-            advice = f"to call it write '{target.span.text[:30]}();', to assign to it ':='"
-        c.error("E0112", "this is not a statement: it does nothing", target.span, help=advice)
-    elif c.tok.kind in OPERATORS:
-        c.error(
-            "E0112",
-            "an expression is not a statement: its value is not used",
-            Span(c.source, target.span.start, c.tok.end),
-            help="assign it to a variable with ':='",
-        )
-    else:
-        c.error(
-            "E0100",
-            f"expected ':=' or '(' after '{target.span.text[-30:]}', found {c.found()}",
-        )
-
-
 def _unexpected(c: Cursor) -> None:
     """Nothing begins with the token at hand."""
     token = c.tok
@@ -613,8 +490,8 @@ _PARSERS: dict[str, Callable[[Cursor], Statement | None]] = {
     "CONTINUE": _continue,
     "RETURN": _return,
     ";": _empty,
-    "name": _simple,
-    "direct": _simple,
-    "literal": _simple,
-    "(": _simple,
+    "name": simple_statement,
+    "direct": simple_statement,
+    "literal": simple_statement,
+    "(": simple_statement,
 }

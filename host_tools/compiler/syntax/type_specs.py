@@ -12,7 +12,8 @@ from host_tools.compiler.syntax.expressions import (
     expression,
     initial_value,
 )
-from host_tools.compiler.syntax.literals import INTEGER_TYPES, REAL_TYPES, STRING_TYPES, TIME_TYPES
+from host_tools.compiler.syntax.literals import INTEGER_TYPES, REAL_TYPES, STRING_TYPES
+from host_tools.compiler.syntax.times import TIME_TYPES
 from host_tools.compiler.tree import (
     ArraySpec,
     Direct,
@@ -252,12 +253,7 @@ def _left_open(c: Cursor, opening: Token, end: str) -> bool:
         return False
     if follows == "." and opening.kind == "VAR_CONFIG":
         return False
-    if c.end_var_before <= c.index:
-        at = c.index
-        while c.tokens[at].kind not in FIRM:
-            at += 1
-        c.end_var_before = at
-    return c.tokens[c.end_var_before].kind != "END_VAR"
+    return not c.end_var_ahead()
 
 
 def _declaration(c: Cursor, dotted: bool) -> VarDecl:
