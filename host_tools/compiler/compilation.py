@@ -29,6 +29,7 @@ from host_tools.compiler.lowering.crosscheck import (
     closure,
 )
 from host_tools.compiler.lowering.pou import located_fits, located_symbol, lower_pou
+from host_tools.compiler.lreal import uses_lreal
 from host_tools.compiler.parser import parse
 from host_tools.compiler.source import Source, Span, position
 from host_tools.compiler.symbols import ProgramInstance, Symbol, Touch
@@ -122,13 +123,15 @@ class _Linker:
         layout = describe(self.image, retain, size, [p.name for p in plans])
         header = b"TAKT" + (1).to_bytes(2, "little") + len(plans).to_bytes(2, "little")
         header += bytes.fromhex(layout["hash"])
+        functions = tuple(self._in_call_order(plans))
         program = ir.Program(
-            functions=tuple(self._in_call_order(plans)),
+            functions=functions,
             tasks=tuple(tasks),
             image_size=size,
             initial=((0, header), *initial),
             budget=self.options.budget,
             sources=tuple(s.name for s in self.sources),
+            uses_lreal=uses_lreal(functions),
         )
         return program, layout
 

@@ -105,8 +105,14 @@ def _report_syntax(source: Source, message: str, reporter: Reporter) -> None:
             at = _offset(source, int(found[1]), int(found[2]))
     if at >= len(source.text):
         at = max(len(source.text.rstrip()) - 1, 0)
+    help = ""
+    line = source.text.rfind("\n", 0, at) + 1
+    if source.text[at : at + 1] in ("\n", "\r") and "{" in source.text[line:at]:
+        help = "a table in braces ends on its line; write a long one as a section, [a.b]"
     span = Span(source, at, min(at + 1, len(source.text)))
-    reporter.report("E0600", f"this is not valid TOML: {message[:1].lower()}{message[1:]}", span)
+    reporter.report(
+        "E0600", f"this is not valid TOML: {message[:1].lower()}{message[1:]}", span, help=help
+    )
 
 
 def _offset(source: Source, line: int, column: int) -> int:

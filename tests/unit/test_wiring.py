@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +15,6 @@ from host_tools.wiring.boards import all_boards, board_names
 from host_tools.wiring.file import Wiring, read_wiring
 
 HEAD = '[project]\nname = "tank"\nboard = "pico"\n'
-PAGES = Path(__file__).parents[2] / "docs" / "errors"
 
 
 def wiring(text: str) -> tuple[Wiring | None, list[Diagnostic]]:
@@ -122,6 +120,12 @@ def test_a_mistake_is_told_where_it_is(text: str, code: str, help: str) -> None:
     else:
         assert (diagnostic.span.start, diagnostic.span.end) == (start, end)
     assert help in diagnostic.help
+
+
+def test_a_table_in_braces_over_two_lines_gets_advice() -> None:
+    _, (diagnostic,) = wiring(HEAD + '[io]\n"%IX0.0" = { pin = "GP2",\n pull = "up" }\n')
+    assert diagnostic.code == "E0600"
+    assert "[a.b]" in diagnostic.help
 
 
 def test_two_places_are_cited() -> None:
@@ -251,34 +255,6 @@ def test_a_damaged_file_is_never_more_than_a_diagnostic(
         assert diagnostic.code in CODES
         assert 0 <= diagnostic.span.start <= diagnostic.span.end <= len(text)
         assert diagnostic.span.line >= 1
-
-
-# --- pages -----------------------------------------------------------------------------------
-
-
-def sections(page: Path) -> dict[str, str]:
-    text = page.read_text(encoding="utf-8")
-    return {
-        name: re.sub(r"\A```\w+\n|```\Z", "", body.strip())
-        for name, body in re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text, re.S | re.M)
-    }
-
-
-WIRING_PAGES = sorted(p for p in PAGES.glob("*.md") if p.stem in CODES and p.stem[1:3] == "06")
-
-
-def test_every_code_has_a_page() -> None:
-    assert {p.stem for p in WIRING_PAGES} == {c for c in CODES if c[1:3] == "06"}
-
-
-@pytest.mark.parametrize("page", WIRING_PAGES, ids=lambda p: p.stem)
-def test_pages_show_what_they_say(page: Path) -> None:
-    parts = sections(page)
-    if "Program" in parts or page.stem in ("E0616", "E0617", "E0619"):
-        pytest.skip("needs the program: tests/unit/test_project.py")
-    assert page.read_text(encoding="utf-8").startswith(f"# {page.stem}: {CODES[page.stem]}\n")
-    assert [d.code for d in wiring(parts["Fails"])[1]] == [page.stem]
-    assert wiring(parts["Passes"])[1] == []
 
 
 # --- boards ----------------------------------------------------------------------------------
