@@ -47,6 +47,13 @@ expressions, and what reads them has limits on nesting."""
 
 
 def unary(body: Body, node: tree.Unary, expected: Type | None) -> Value:
+    literal = node.operand
+    if isinstance(literal, tree.Literal) and literal.span == node.span and literal.kind == "int":
+        # The sign of `SINT#-128` belongs to the literal (IEC 61131-3:2013, Table 5).
+        assert isinstance(literal.value, int)
+        number = -literal.value if node.op == "-" else literal.value
+        signed = tree.Literal(literal.span, "int", number, literal.prefix)
+        return expressions.expression(body, signed, expected)
     value = expressions.expression(body, node.operand, expected)
     t = base_of(value.type)
     if isinstance(t, Unknown):
