@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from sysconfig import get_path
 
 from host_tools.compiler.codes import CODES
 from host_tools.compiler.diagnostics import did_you_mean
 from host_tools.failure import USAGE, Failure
 
-_HOST_TOOLS = Path(__file__).parents[1]
-FOLDERS = (_HOST_TOOLS / "errors", _HOST_TOOLS.parent / "docs" / "errors")
-"""Where pages are: in an installed package, and in the source tree."""
+FOLDERS = (
+    Path(__file__).parents[2] / "docs" / "errors",
+    Path(get_path("data")) / "share" / "takt" / "errors",
+)
+"""Where pages are: in the source tree, and where an installed distribution has its data."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
