@@ -14,7 +14,8 @@ def main(library, module, cases, results):
     image = bytearray(1024)
     image[24:32] = b"\x15\xcd\x5b\x07\0\0\1\0"
     program.attach(image)
-    with open(cases, "rb") as f, open(results, "wb") as out:
+    out = b""
+    with open(cases, "rb") as f, open(results, "wb") as g:
         while True:
             case = f.read(26)
             if not case:
@@ -26,7 +27,11 @@ def main(library, module, cases, results):
                 program.TASKS[case[0] | case[1] << 8]()
             except Fault as e:
                 fault = bytes((e.code, e.pos))
-            out.write(bytes(image[536:544]) + fault)
+            out += bytes(image[536:544]) + fault
+            if len(out) > 4000:
+                g.write(out)
+                out = b""
+        g.write(out)
 
 
 if __name__ == "__main__":

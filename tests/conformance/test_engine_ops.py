@@ -52,7 +52,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[op_cases.Op], 
     rng = random.Random(7)
     cases = bytearray()
     for n, op in enumerate(ops):
-        for operands in op_cases.cases(op, rng, 60):
+        for operands in op_cases.cases(op, rng, 36):
             cases += n.to_bytes(2, "little")
             cases += b"".join(x.ljust(8, b"\0") for x in operands).ljust(24, b"\0")
     (folder / "cases").write_bytes(cases)

@@ -34,11 +34,11 @@ class _Reference:
         self.machine.run()
 
 
-def expected(program: ir.Program) -> bytes:
+def expected(program: ir.Program, scans: int = SCANS) -> bytes:
     image = programs.fresh_image(program)
     return bytes(
         device_programs.scan_program(
-            _Reference(program), Fault, image, SCANS, programs.before_scan
+            _Reference(program), Fault, image, scans, programs.before_scan
         )
     )
 
