@@ -6,7 +6,6 @@ IEC 61131-3:2013, 6.1 (character set, identifiers, keywords, comments, pragmas) 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from host_tools.compiler.diagnostics import Label, Reporter
 from host_tools.compiler.source import Source, Span
@@ -107,19 +106,23 @@ _LINE_REST = re.compile(r"[^\r\n]*")
 _ENDS_OPERAND = frozenset({"name", "literal", ")", "]", "^", "direct"})
 
 
-@dataclass(slots=True)
 class Token:
     """`kind` is a keyword in upper case, an operator as written ('&' is "AND"), or one of "name",
     "literal", "direct", "partial" (`%X3` after a dot), "pragma" and "eof".
 
-    `value` of a literal is its tree node, with the sign of `INT#-5` as a Unary around it. `value`
-    of a pragma is unused: the text includes the braces."""
+    `value` of a literal is its tree node, with the sign of `INT#-5` as a Unary around it. The text
+    of a pragma includes its braces."""
 
-    kind: str
-    text: str
-    start: int
-    end: int
-    value: Expr | None = None
+    __slots__ = ("end", "kind", "start", "text", "value")
+
+    def __init__(
+        self, kind: str, text: str, start: int, end: int, value: Expr | None = None
+    ) -> None:
+        self.kind = kind
+        self.text = text
+        self.start = start
+        self.end = end
+        self.value = value
 
 
 def lex(source: Source, reporter: Reporter) -> list[Token]:

@@ -42,8 +42,8 @@ class Literal(Expr):
     kind      value
     int       int (also based: 16#FF; underscores removed; sign is a Unary node)
     real      str, the digits as written without underscores ("1.5e3"), converted when the type of
-              the context is known, so that a REAL literal is rounded once
-    bool      bool (TRUE, FALSE; BOOL#1 is kind "int" with prefix "BOOL")
+              the context is known, so that a REAL literal is rounded once; REAL#2 is "real" too
+    bool      bool (TRUE, FALSE, BOOL#TRUE; BOOL#1 is kind "int" with prefix "BOOL")
     string    str with $-escapes resolved ('single quoted', code points 0..255)
     wstring   str with $-escapes resolved ("double quoted")
     time      int, nanoseconds (T#, TIME#, LTIME#; prefix "TIME" or "LTIME"), sign included
@@ -159,7 +159,8 @@ class TypeSpec(Node):
 
 
 class NamedType(TypeSpec):
-    """An elementary or user type by name, with dots where it is qualified."""
+    """An elementary or user type by name, with dots where it is qualified. The name is empty where
+    the parser found no type; an error was reported there."""
 
     name: str
 
@@ -218,7 +219,7 @@ class RefSpec(TypeSpec):
 
 
 class VarDecl(Node):
-    """`a, b AT %IX0.0 : BOOL R_EDGE := TRUE;` `pragmas` are the texts of `{...}` before it."""
+    """`a, b AT %IX0.0 : BOOL R_EDGE := TRUE;` `pragmas` are the texts inside `{...}` before it."""
 
     names: tuple[Identifier, ...]
     type: TypeSpec

@@ -6,9 +6,8 @@ tighter than '**', as the table has it: -2**2 is 4.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from host_tools.compiler.lexer import END_KEYWORDS, KEYWORDS, Token
+from host_tools.compiler.record import Record
 from host_tools.compiler.source import Span
 from host_tools.compiler.syntax.cursor import FIRM, MAX_HEIGHT, Cursor
 from host_tools.compiler.tree import (
@@ -58,8 +57,7 @@ OPERATORS = frozenset(_PRECEDENCE)
 _AFTER_NAME = OPERATORS | {";", ")", "]", ",", ":=", ".", "..", "^", "[", "THEN", "DO", "OF"}
 
 
-@dataclass(slots=True)
-class _Pending:
+class _Pending(Record):
     """A prefix, an opening parenthesis or a left operand with its operator, waiting for what
     comes after it."""
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from host_tools.compiler.diagnostics import Label, Reporter
+from host_tools.compiler.record import Record
 from host_tools.compiler.source import Source, Span
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Record):
     """A text that is being read, and the reporter for what is wrong with it."""
 
     source: Source

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 
 from host_tools.compiler.syntax.scan import Scan
 from host_tools.compiler.tree import Literal
@@ -191,6 +190,8 @@ def _no_date(scan: Scan, start: int, at: int, advice: str) -> tuple[int, int]:
 def _day(scan: Scan, m: re.Match[str], start: int) -> int:
     """Days since 1970-01-01."""
     year, month, day = (group.lstrip("0") or "0" for group in m.groups())
+    from datetime import date  # rarely needed, and not free to import
+
     try:
         if max(map(len, (year, month, day))) > 4:
             raise ValueError
@@ -205,6 +206,8 @@ def _day(scan: Scan, m: re.Match[str], start: int) -> int:
 
 
 def _last_day(year: int, month: int) -> int:
+    from datetime import date
+
     if month == 12:
         return 31
     return (date(year, month + 1, 1) - date(year, month, 1)).days
