@@ -152,6 +152,9 @@ class ProcessAgent:
                 path.write_bytes(content)
             code = "program.mpy" if python else "program.py"
             stage(bundle, self._folder / "slot", skip=("layout.json", code))
+            # Not as an argument: MicroPython keeps those as names, of 255 bytes at the most.
+            text = json.dumps({"directory": "slot", **options})
+            (self._folder / "run.json").write_text(text, encoding="utf-8")
             environment = {
                 **os.environ,
                 "MICROPYPATH": f".frozen{os.pathsep}lib",
@@ -162,9 +165,8 @@ class ProcessAgent:
                 [
                     executable,
                     *(() if python else ("-X", f"heapsize={_HEAP}")),
-                    "-m",
-                    "controller.console",
-                    json.dumps({"directory": "slot", **options}),
+                    "-c",
+                    "import controller.console as c; c.main(open('run.json').read())",
                 ],
                 cwd=self._folder,
                 env=environment,
