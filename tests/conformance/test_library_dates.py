@@ -153,3 +153,18 @@ def test_typed_arithmetic() -> None:
         1_500_000_000, -500_000_000, 41_400 * SECOND, DAY + 3600 * SECOND, 2 * DAY,
         -1800 * SECOND, DAY, 9 * 3600 * SECOND, 3,
     ]  # fmt: skip
+
+
+def test_times_are_scaled_by_any_number() -> None:
+    got = evaluate(
+        "a, b, c, d : TIME; e : LTIME; n : INT := 3; x : REAL := 0.5;",
+        """
+        a := MULTIME(T#2s, n);
+        b := DIVTIME(T#3s, n);
+        c := MUL_TIME(T#2s, x);
+        d := DIV_TIME(T#2s, x);
+        e := DIV_LTIME(MUL_LTIME(LTIME#10ns, 7), 3);
+        """,
+        *[(n, "q") for n in "abcde"],
+    )
+    assert got == [6 * SECOND, SECOND, SECOND, 4 * SECOND, 23]

@@ -40,6 +40,7 @@ from host_tools.compiler.types import (
     common,
     is_aggregate,
     is_bits,
+    is_duration,
     is_integer,
     is_number,
     is_real,
@@ -294,6 +295,23 @@ def _arithmetic(op: str, symbol: str) -> Handler:
         for v in values[1:]:
             result = operators.arithmetic(body, op, result, v, node.span, symbol, expected)
         return result
+
+    return handler
+
+
+def _scaled_time(op: str, symbol: str) -> Handler:
+    """MUL_TIME, DIV_TIME and their like: a duration times or by any number (Table 33)."""
+
+    def handler(
+        body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None
+    ) -> Value:
+        values = evaluate(body, args)
+        if values is None:
+            return _nothing(node)
+        first = base_of(values[0].type)
+        if not is_duration(first):
+            return _refuse(body, "a time function", first, node, "TIME or LTIME as the first")
+        return operators.arithmetic(body, op, values[0], values[1], node.span, symbol, expected)
 
     return handler
 
@@ -669,6 +687,10 @@ def _functions() -> dict[str, tuple[tuple[str, ...], bool, Handler]]:
     }
     for name in ("SIN", "COS", "TAN", "ASIN", "ACOS", "ATAN", "EXP", "LN", "LOG"):
         table[name] = (one, False, _library_real(name))
+    for name in ("MUL_TIME", "MUL_LTIME", "MULTIME"):
+        table[name] = (two, False, _scaled_time("mul", "*"))
+    for name in ("DIV_TIME", "DIV_LTIME", "DIVTIME"):
+        table[name] = (two, False, _scaled_time("div", "/"))
     for op in ("shl", "shr", "rol", "ror"):
         table[op.upper()] = (("IN", "N"), False, _shift(op))
     for name, op, symbol in (
