@@ -206,16 +206,16 @@ class _SerialConsole:
 class PicoLink:
     """The emulated Pico; its time passes while something is waited for.
 
-    Files go through its REPL as on a real board if `upload`, else straight into its flash, which
-    resets it.
+    Files go straight into its flash, which resets it; while `upload` is set they go through its
+    REPL, as on a real board.
     """
 
-    def __init__(self, pico: EmulatedPico, upload: bool = False) -> None:
+    def __init__(self, pico: EmulatedPico) -> None:
         from host_tools.pico import PicoError
 
         self.name = "pico"
         self.pico = pico
-        self._upload = upload
+        self.upload = False
         self._error = PicoError
         with self._talking():
             if not pico.connected:
@@ -238,7 +238,7 @@ class PicoLink:
 
     def put(self, files: dict[str, bytes]) -> None:
         with self._talking():
-            if self._upload:
+            if self.upload:
                 self.pico.upload_files(files)
             else:
                 self.pico.put_files(files)

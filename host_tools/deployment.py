@@ -32,7 +32,7 @@ _OPTIONS = ROOT + "/run.json"
 
 _OLDEST = (1, 25)
 _STAGE_S = 60
-_START_S = 15
+_START_S = 30
 
 _WHO = """\
 import sys,json

@@ -237,7 +237,7 @@ def _agent(
 
 
 @contextmanager
-def open_link(target: str, progress: Progress, upload: bool = False) -> Iterator[Any]:
+def open_link(target: str, progress: Progress) -> Iterator[Any]:
     """A Link to the emulated Pico or to the board on a port. Raises Failure."""
     from host_tools.board_link import PicoLink, SerialLink
 
@@ -257,4 +257,4 @@ def open_link(target: str, progress: Progress, upload: bool = False) -> Iterator
         pico = EmulatedPico(image)
     except (firmware.FirmwareError, PicoError) as error:
         raise Failure(str(error), "", DEVICE) from None
-    yield PicoLink(pico, upload)
+    yield PicoLink(pico)
