@@ -22,9 +22,12 @@ from host_tools.compiler.syntax.declarations import (
     unsupported_part,
     unsupported_using,
 )
+from host_tools.compiler.syntax.simple_statements import at_declaration
 from host_tools.compiler.syntax.statements import PARTS, stray
 from host_tools.compiler.tree import Declaration, Unit
 
+# The END that comes next, and what was forgotten before the declarations it ends.
+_BLOCK_WITHOUT = {"END_VAR": "VAR_GLOBAL", "END_TYPE": "TYPE", "STRUCT": "TYPE"}
 _TOP = UNIT_KEYWORDS | {"VAR_GLOBAL"}
 
 
@@ -82,8 +85,25 @@ def _declaration(c: Cursor, found: list[Declaration], told: set[str]) -> Declara
             stray(c)
     elif kind == "name" and c.peek().kind == "name" and c.respell(_TOP):
         pass
+    elif kind == "name" and at_declaration(c) and c.next_firm() in _BLOCK_WITHOUT:
+        return _without_first_keyword(c, found)
     else:
         _skip(c)
+    return None
+
+
+def _without_first_keyword(c: Cursor, found: list[Declaration]) -> Declaration | None:
+    """Declarations whose VAR_GLOBAL or TYPE was forgotten."""
+    keyword = _BLOCK_WITHOUT[c.next_firm()]
+    c.error(
+        "E0117",
+        f"expected {keyword} before '{c.tok.text[:30]}'",
+        help=f"add '{keyword}' before the declarations",
+    )
+    c.broken = False
+    if keyword == "VAR_GLOBAL":
+        return global_vars(c, implied=True)
+    found.extend(type_block(c, implied=True))
     return None
 
 

@@ -520,6 +520,8 @@ SOURCE_MISTAKES = [
     ("TYPE A : STRUCT x : INT; «END_TYPE»", "E0103", "END_STRUCT"),
     ("TYPE A : (Red, Green«»; END_TYPE", "E0113", "')'"),
     ("TYPE A : (Red «Green»); END_TYPE", "E0113", ""),
+    ("TYPE A : (Red, «,» Green); END_TYPE", "E0115", ""),
+    ("TYPE A : (Red)«»\nB : INT; END_TYPE", "E0101", ""),
     ("TYPE A : INT; «PROGRAM» p END_PROGRAM", "E0103", "END_TYPE"),
     ("TYPE A «EXTENDS» B : STRUCT x : INT; END_STRUCT; END_TYPE", "E0107", ""),
     ("TYPE A : STRUCT x AT «%B0» : BYTE; END_STRUCT; END_TYPE", "E0107", ""),
@@ -598,6 +600,20 @@ def test_what_was_broken_keeps_its_names() -> None:
     assert shows(unit.declarations) == (
         "(Pou PROGRAM p ((VarBlock VAR ((VarDecl (a) INT) (VarDecl (b) )"
         " (VarDecl (c) INT)))) ((:= x ?) (:= y 1)))"
+    )
+
+
+def test_declarations_survive_the_loss_of_their_first_keyword() -> None:
+    unit, diagnostics = parsed(
+        "A : INT; B : (x, y); END_TYPE c, d : INT; END_VAR"
+        " PROGRAM p RETAIN e : INT; f : BOOL; END_VAR e := 1; END_PROGRAM"
+    )
+    assert [d.code for d in diagnostics] == ["E0117", "E0117", "E0119"]
+    assert shows(unit.declarations) == (
+        "(TypeDecl A INT) (TypeDecl B (EnumSpec ((EnumValue x) (EnumValue y))))"
+        " (GlobalVars (VarBlock VAR_GLOBAL ((VarDecl (c d) INT))))"
+        " (Pou PROGRAM p ((VarBlock VAR <RETAIN> ((VarDecl (e) INT) (VarDecl (f) BOOL))))"
+        " ((:= e 1)))"
     )
 
 

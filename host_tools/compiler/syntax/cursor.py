@@ -45,8 +45,8 @@ class Cursor:
     is a keyword that was forgotten where the parser stands. `open` are the END keywords that the
     blocks around wait for, `depth` is how deep the parser stands, `height` the height of the
     expression parsed last. `pragmas` are those in front of the token with that index, without
-    their braces. `end_var_before` is the index up to which the search for a forgotten END_VAR has
-    looked; `is_cut_off` says that the file ends inside a comment."""
+    their braces. `firm_at` is where `next_firm` found what it looked for last; `is_cut_off` says
+    that the file ends inside a comment."""
 
     __slots__ = (
         "anchor",
@@ -54,8 +54,8 @@ class Cursor:
         "depth",
         "directs",
         "end",
-        "end_var_before",
         "excused",
+        "firm_at",
         "forgiven",
         "height",
         "implied",
@@ -92,7 +92,7 @@ class Cursor:
         self.tok = self.tokens[0]
         self.end = 0
         self.anchor = 0
-        self.end_var_before = -1
+        self.firm_at = -1
         self.lexical = sorted(lexical)
         self.is_cut_off = False
         self.broken = False
@@ -413,14 +413,14 @@ class Cursor:
             )
         self.broken = False
 
-    def end_var_ahead(self) -> bool:
-        """Is END_VAR the next of the keywords that start or end something?"""
-        if self.end_var_before <= self.index:
+    def next_firm(self) -> str:
+        """The next of the keywords that start or end something."""
+        if self.firm_at <= self.index:
             at = self.index
             while self.tokens[at].kind not in FIRM:
                 at += 1
-            self.end_var_before = at
-        return self.tokens[self.end_var_before].kind == "END_VAR"
+            self.firm_at = at
+        return self.tokens[self.firm_at].kind
 
     def forgive(self) -> bool:
         """Step over an END or ELSE that belongs to nothing, if that follows from an error told

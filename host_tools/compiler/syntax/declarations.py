@@ -5,7 +5,7 @@ IEC 61131-3:2013, 6.4.4 (TYPE), 6.6 (POUs), 6.8 (CONFIGURATION, RESOURCE, TASK).
 
 from __future__ import annotations
 
-from host_tools.compiler.lexer import END_KEYWORDS, VAR_KEYWORDS
+from host_tools.compiler.lexer import END_KEYWORDS, VAR_KEYWORDS, Token
 from host_tools.compiler.syntax.cursor import FIRM, UNIT_KEYWORDS, Cursor
 from host_tools.compiler.syntax.expressions import (
     arguments,
@@ -13,6 +13,7 @@ from host_tools.compiler.syntax.expressions import (
     equals_for_assignment,
     initial_value,
 )
+from host_tools.compiler.syntax.simple_statements import at_declaration, told_misplaced
 from host_tools.compiler.syntax.statements import PARTS, at_part, statements, stray
 from host_tools.compiler.syntax.type_specs import type_name, type_spec, var_block
 from host_tools.compiler.tree import (
@@ -40,10 +41,11 @@ _POU_ENDS = frozenset({"END_FUNCTION", "END_FUNCTION_BLOCK", "END_PROGRAM", "END
 # --- TYPE ------------------------------------------------------------------------------------
 
 
-def type_block(c: Cursor) -> list[TypeDecl]:
-    """TYPE ... END_TYPE. Pragmas before TYPE belong to every type of the block."""
-    pragmas = c.pragmas.get(c.index, ())
-    opening = c.advance()
+def type_block(c: Cursor, *, implied: bool = False) -> list[TypeDecl]:
+    """TYPE ... END_TYPE. Pragmas before TYPE belong to every type of the block. TYPE is `implied`
+    where it was forgotten and that was reported."""
+    pragmas = () if implied else c.pragmas.get(c.index, ())
+    opening = Token("TYPE", "TYPE", c.tok.start, c.tok.start) if implied else c.advance()
     c.open.append("END_TYPE")
     found: list[TypeDecl] = []
     while True:
@@ -135,6 +137,11 @@ def pou(c: Cursor) -> Pou | None:
             break
         elif found == "name" and at_part(c):
             unsupported_part(c, told)
+        elif found == "name" and c.next_firm() == "END_VAR" and at_declaration(c):
+            if c.peek().kind != "name" or not c.respell(VAR_KEYWORDS):
+                told_misplaced(c)
+                c.broken = False
+                blocks.append(var_block(c, "VAR"))
         elif c.at_word("USING") and c.peek().kind == "name":
             unsupported_using(c)
         else:
@@ -246,9 +253,9 @@ def unsupported_using(c: Cursor) -> None:
 # --- CONFIGURATION ---------------------------------------------------------------------------
 
 
-def global_vars(c: Cursor) -> GlobalVars:
-    """VAR_GLOBAL at the top of a source."""
-    block = var_block(c)
+def global_vars(c: Cursor, *, implied: bool = False) -> GlobalVars:
+    """VAR_GLOBAL at the top of a source; `implied` where the word was forgotten."""
+    block = var_block(c, "VAR_GLOBAL" if implied else None)
     return GlobalVars(block.span, block)
 
 

@@ -41,7 +41,7 @@ def simple_statement(c: Cursor) -> Statement | None:
         follows = c.peek().kind
         if follows in _NOT_AFTER_NAME and _misspelt_keyword(c):
             return None
-        if follows in _IN_DECLARATION and _at_declaration(c):
+        if follows in _IN_DECLARATION and at_declaration(c):
             _misplaced_declaration(c)
             return None
         target = operand(c)
@@ -129,8 +129,8 @@ def _forgotten(c: Cursor, token: Token, index: int, directs: int, keyword: str) 
     c.implied = Token(word, word, token.start, token.start)
 
 
-def _at_declaration(c: Cursor) -> bool:
-    """`a, b : INT;` where a statement should be"""
+def at_declaration(c: Cursor) -> bool:
+    """Is this `a, b : INT;`?"""
     at = c.index
     while c.tokens[at].kind in ("name", ",", "direct"):
         at += 1
@@ -138,17 +138,19 @@ def _at_declaration(c: Cursor) -> bool:
 
 
 def _misplaced_declaration(c: Cursor) -> None:
+    """A declaration inside a block of statements. Where it is clear that VAR is missing before
+    several, the POU parses them: see `declarations.pou`."""
+    told_misplaced(c)
+    c.skip()
+    c.broken = False
+
+
+def told_misplaced(c: Cursor) -> None:
     c.error(
         "E0119",
         f"expected a statement, found the declaration of '{c.tok.text[:30]}'",
         help="declarations stand between VAR and END_VAR, before the first statement",
     )
-    if c.end_var_ahead():
-        c.back_to(c.end_var_before + 1, len(c.directs))
-        c.accept(";")
-    else:
-        c.skip()
-    c.broken = False
 
 
 def _assignment_operator(c: Cursor) -> str | None:

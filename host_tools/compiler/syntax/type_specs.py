@@ -175,6 +175,8 @@ def _enum(c: Cursor, base: TypeSpec | None) -> EnumSpec:
         at = c.tok.start
         name = c.name("the name of a value")
         if name is None:
+            if c.accept(","):
+                continue
             break
         value = None
         if c.accept(":="):
@@ -187,7 +189,8 @@ def _enum(c: Cursor, base: TypeSpec | None) -> EnumSpec:
         if not c.accept(","):
             break
     c.closing(")", opening, of_list=True)
-    if base is None and c.tok.kind == "name":  # the base type after the values, as CODESYS has it
+    if base is None and c.tok.kind == "name" and not c.on_new_line():
+        # the base type after the values, as CODESYS has it
         base = type_name(c)
     return EnumSpec(c.span(start), base, tuple(values))
 
@@ -205,9 +208,11 @@ def _struct(c: Cursor, end: str) -> StructSpec:
 # --- variables -------------------------------------------------------------------------------
 
 
-def var_block(c: Cursor) -> VarBlock:
-    """A block from VAR, VAR_INPUT, ... to END_VAR."""
-    opening = c.advance()
+def var_block(c: Cursor, implied: str | None = None) -> VarBlock:
+    """A block from VAR, VAR_INPUT, ... to END_VAR; its first keyword is `implied` where it was
+    forgotten and that was reported."""
+    at = c.tok.start
+    opening = c.advance() if implied is None else Token(implied, implied, at, at)
     qualifiers: set[str] = set()
     while c.at_word(*_QUALIFIERS) and c.peek().kind not in (":", ","):
         qualifiers.add(c.advance().text.upper())
@@ -253,7 +258,7 @@ def _left_open(c: Cursor, opening: Token, end: str) -> bool:
         return False
     if follows == "." and opening.kind == "VAR_CONFIG":
         return False
-    return not c.end_var_ahead()
+    return c.next_firm() != "END_VAR"
 
 
 def _declaration(c: Cursor, dotted: bool) -> VarDecl:
