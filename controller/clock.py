@@ -1,7 +1,7 @@
 """The clock of a real run: microsecond ticks that wrap, and waiting for one of them.
 
 A port with a hardware timer that can wake asyncio may give the scheduler a clock of its own; all
-that takes is `ticks_us`, `ticks_add`, `ticks_diff`, `wait` and `idle`.
+that takes is `ticks_us`, `ticks_add`, `ticks_diff`, `near`, `until` and `idle`.
 """
 
 import asyncio
@@ -44,8 +44,8 @@ class Clock:
     ticks_add = staticmethod(ticks_add)
     ticks_diff = staticmethod(ticks_diff)
 
-    async def wait(self, due_us):
-        """Returns when ticks_us() is `due_us`; other asyncio tasks run at least once."""
+    async def near(self, due_us):
+        """Lets other asyncio tasks run, at least once, and returns shortly before `due_us`."""
         left_us = ticks_diff(due_us, ticks_us())
         if left_us < _EARLY_US:
             await sleep_ms(0)
@@ -53,7 +53,11 @@ class Clock:
         while left_us >= _EARLY_US:
             await sleep_ms((left_us - _EARLY_US // 2) // 1000)
             left_us = ticks_diff(due_us, ticks_us())
-        # From here nothing else runs: a request that is answered now would delay the release.
+
+    def until(self, due_us):
+        """Returns at `due_us`, at once if it is over. Nothing else runs: a request that was
+        answered now would delay the release."""
+        left_us = ticks_diff(due_us, ticks_us())
         if left_us > 2 * _POLL_US:
             sleep_us(left_us - _POLL_US)
         while ticks_diff(due_us, ticks_us()) > 0:

@@ -171,15 +171,22 @@ class TaskRecord:
 
     def scanned_virtually(self):
         """Counts a scan that took no time and began in time."""
-        _count(self._words, self._at)
-        _count(self._words, self._at + _HISTOGRAM)
+        # As _count, without the call.
+        words = self._words
+        at = self._at
+        n = words[at] + 1
+        words[at] = n if n <= _SMALL else n & _U32
+        at += _HISTOGRAM
+        n = words[at] + 1
+        words[at] = n if n <= _SMALL else n & _U32
 
     def scanned(self, exec_us, latency_us):
         """Counts a scan and its times, µs."""
         words = self._words
         at = self._at
-        first = words[at] == 0
-        _count(words, at)
+        n = words[at] + 1
+        first = n == 1
+        words[at] = n if n <= _SMALL else n & _U32
         words[at + _EXEC_LAST] = exec_us
         if first or exec_us < words[at + _EXEC_MIN]:
             words[at + _EXEC_MIN] = exec_us

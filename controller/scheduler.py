@@ -29,11 +29,17 @@ import struct
 
 from controller import image as im
 from controller.faults import INTERNAL, OVERRUN, WATCHDOG
+from controller.image import const
+
+# Words of the header as constants of this file, which MicroPython compiles in.
+_SEQUENCE = const(4)
+_STATE = const(5)
+_RELEASES = const(8)
 
 _IDLE_NS = 10000000  # virtual time between two passes of freewheeling tasks
-_POLL_MS = 1  # real time between two looks at SINGLE
+_POLL_MS = const(1)  # real time between two looks at SINGLE
 _STEP_NS = 60000000000  # longest step of the clock: well within half a period of its ticks
-_SEQUENCE = 0x3FFFFFFF  # it wraps where 32-bit MicroPython would begin to allocate
+_WRAP = const(0x3FFFFFFF)  # it wraps where 32-bit MicroPython would begin to allocate
 
 
 class Force:
@@ -80,6 +86,10 @@ class _Task:
         self.turn = -1  # the pass it ran in
         self.released_us = 0  # tick of the latest release, and ns beyond it
         self.released_rest = 0
+
+
+def _virtual_ticks_add(tick_us, delta_us):
+    return (tick_us + delta_us) & 0x0FFFFFFF  # the modulus of the filters of inputs
 
 
 def _gcd(a, b):
@@ -169,6 +179,7 @@ class Scheduler:
         self._rest = 0
         self._left = None  # base ticks from the position to the end of the run
         self._behind = False  # the last pass left a task pending
+        self._early = False  # the pass begins before its instant
 
     # Time.
 
@@ -193,10 +204,12 @@ class Scheduler:
         self._base_rest = base % 1000
         self._step = _STEP_NS // base
         self._real = real
+        self._ticks_add = _virtual_ticks_add
         if real:
+            self._ticks_add = self.clock.ticks_add
             self._position_us = self.clock.ticks_us()
         self._started = True
-        self.image.words[im.STATE] = im.RUNNING
+        self.image.words[_STATE] = im.RUNNING
 
     def time_ns(self):
         """Logical time of the next release instant; of the last pass if no task has a period."""
@@ -206,24 +219,23 @@ class Scheduler:
     def _tick(self, base_ticks):
         """The clock's tick that many base ticks after the position."""
         rest = self._rest + base_ticks * self._base_rest
-        return self._tick_add(self._position_us, base_ticks * self._base_us + rest // 1000)
-
-    def _tick_add(self, tick_us, delta_us):
-        if self._real:
-            return self.clock.ticks_add(tick_us, delta_us)
-        return (tick_us + delta_us) & 0x0FFFFFFF  # for the filters of inputs: their modulus
+        return self._ticks_add(self._position_us, base_ticks * self._base_us + rest // 1000)
 
     def _advance(self, n):
-        """Moves the position on by n base ticks and releases what has fallen due."""
+        """Moves the position on by n base ticks and releases what falls due up to there."""
+        position_us = self._position_us
+        rest = self._rest
         if n:
-            self._position_us = position_us = self._tick(n)
-            self._rest = rest = (self._rest + n * self._base_rest) % 1000
+            delta_us = n * self._base_us
+            rest += n * self._base_rest
+            if rest >= 1000:
+                delta_us += rest // 1000
+                rest %= 1000
+            self._position_us = position_us = self._ticks_add(position_us, delta_us)
+            self._rest = rest
             im.add64(self._halves, 0, n * self.base_ns)
             if self._left is not None:
                 self._left -= n
-        else:
-            position_us = self._position_us
-            rest = self._rest
         nearest = self._step
         for task in self._timed:
             count = task.count - n
@@ -245,7 +257,7 @@ class Scheduler:
                     if back:
                         task.record.advance(-back * self.base_ns)
                         rest_back = rest - back * self._base_rest
-                        task.released_us = self._tick_add(
+                        task.released_us = self._ticks_add(
                             position_us, rest_back // 1000 - back * self._base_us
                         )
                         task.released_rest = rest_back % 1000
@@ -318,11 +330,18 @@ class Scheduler:
                 due_us = self._tick(self._next if left is None else min(self._next, left))
                 if self._behind or self._order[-1].freewheeling:
                     await clock.idle(0)
+                    self._catch_up()
                 elif self._events and clock.ticks_diff(due_us, clock.ticks_us()) > 2000 * _POLL_MS:
                     await clock.idle(_POLL_MS)
+                    self._catch_up()
                 else:
-                    await clock.wait(due_us)
-                self._catch_up()
+                    await clock.near(due_us)
+                    if left is not None and self._next >= left:
+                        clock.until(due_us)
+                        break
+                    # All there is to decide is decided before the instant: less latency.
+                    self._advance(self._next)
+                    self._early = True
                 if left is not None and self._left <= 0:
                     break
                 if self._pass() or self._only_events:
@@ -343,10 +362,10 @@ class Scheduler:
     def stop(self):
         """Drives all outputs to their safe state; the image keeps the last values."""
         words = self.image.words
-        if words[im.STATE] == im.RUNNING:
-            words[im.STATE] = im.STOPPED
-        if words[im.SEQUENCE] & 1:  # Ctrl-C in the middle of a scan
-            words[im.SEQUENCE] = (words[im.SEQUENCE] + 1) & _SEQUENCE
+        if words[_STATE] == im.RUNNING:
+            words[_STATE] = im.STOPPED
+        if words[_SEQUENCE] & 1:  # Ctrl-C in the middle of a scan
+            words[_SEQUENCE] = (words[_SEQUENCE] + 1) & _WRAP
         if self.exchange is not None:
             self.exchange.make_safe()
 
@@ -355,7 +374,7 @@ class Scheduler:
         self._turn = turn = (self._turn + 1) & 0xFFFF
         words = self.image.words
         if self.stimulus is not None:
-            self.stimulus(words[im.RELEASES])
+            self.stimulus(words[_RELEASES])
         if self._events:
             if not self._real:
                 for task in self._events:
@@ -376,7 +395,16 @@ class Scheduler:
                 continue
             if not ran:
                 ran = True
-                words[im.RELEASES] += 1
+                words[_RELEASES] += 1
+            if self._early:
+                self._early = False
+                clock = self.clock
+                clock.until(self._position_us)
+                if clock.ticks_diff(clock.ticks_us(), self._position_us) >= self._base_us:
+                    # Woken so late that more is due.
+                    self._catch_up()
+                    k = 0
+                    continue
             if not task.pending:
                 self._release(task)
             task.turn = turn
@@ -391,8 +419,11 @@ class Scheduler:
             behind = False
             k = 0
         self._behind = behind
+        if self._early:  # there was nothing but a step on the way to a far release
+            self._early = False
+            self.clock.until(self._position_us)
         if ran and self.observe is not None:
-            self.observe(words[im.RELEASES] - 1)
+            self.observe(words[_RELEASES] - 1)
         return ran
 
     def _look(self):
@@ -417,7 +448,7 @@ class Scheduler:
         if self._real:
             clock = self.clock
             start_us = clock.ticks_us()
-        words[im.SEQUENCE] = (words[im.SEQUENCE] + 1) & _SEQUENCE
+        words[_SEQUENCE] = (words[_SEQUENCE] + 1) & _WRAP
         image.now[:] = record.release
         if self.mailbox is not None and self.mailbox.count:
             self.mailbox.apply()
@@ -440,7 +471,7 @@ class Scheduler:
             self._judge(task, exec_us, clock.ticks_diff(end_us, task.released_us))
         else:
             record.scanned_virtually()
-        words[im.SEQUENCE] = (words[im.SEQUENCE] + 1) & _SEQUENCE
+        words[_SEQUENCE] = (words[_SEQUENCE] + 1) & _WRAP
 
     # Faults.
 

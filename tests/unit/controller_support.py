@@ -93,7 +93,10 @@ class ToldClock:
         half = self.PERIOD // 2
         return (late - early + half) % self.PERIOD - half
 
-    async def wait(self, due_us):
+    async def near(self, due_us):
+        pass
+
+    def until(self, due_us):
         left_us = self.ticks_diff(due_us, self.ticks_us())
         self.us += max(0, left_us) + next(self._late, 0)
 

@@ -277,6 +277,7 @@ def test_freewheeling_runs_when_nothing_else_is_due_with_the_time_it_starts_at()
     sched = scheduler([task(0, 0), task(1, 9)], [free, timed], clock=clock)
     finish(sched.run(until_ns=20 * MS))
     assert all(now == at for now, at in seen)
+    assert seen[0] == (350, 350)  # the other one, released at 0, was first
     assert len(seen) > 30
     assert record(sched, 1)["scans"] in (20, 21)
     assert record(sched, 1)["latency_max"] <= 500
