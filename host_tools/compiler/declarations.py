@@ -265,6 +265,8 @@ class Declarations:
 
     def named_type(self, name: str, span: Span) -> Type:
         key = fold(name)
+        if not key:
+            return UNKNOWN  # the parser found no type and said so
         if key in ELEMENTARY:
             return ELEMENTARY[key]
         if key in self._types:

@@ -47,6 +47,7 @@ class Body:
         self.block: list[ir.Stmt] = []
         self.frame = 0
         self.in_memory: set[str] = set()
+        self.unknown: set[str] = set()
         self.result: Symbol | None = None
         self.touch = Touch()
         self.loops = 0

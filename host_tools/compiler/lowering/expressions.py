@@ -137,7 +137,11 @@ def literal(body: Body, node: tree.Literal, expected: Type | None) -> Value:
     if node.kind in ("string", "wstring"):
         wide = node.kind == "wstring"
         text = str(value)
-        data = text.encode("utf-16-le") if wide else text.encode("latin-1", errors="replace")
+        data = (
+            text.encode("utf-16-le", "surrogatepass")
+            if wide
+            else text.encode("latin-1", errors="replace")
+        )
         string = StringType(wide, max(len(data) // (2 if wide else 1), 1))
         made = Value(string, ir.Const(string.kind, data), span, data)
         return convert(body, made, prefix) if prefix is not None else made

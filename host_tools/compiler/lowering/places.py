@@ -171,6 +171,10 @@ def note_write(body: Body, base: Place, span: Span) -> None:
 
 
 def _not_found(body: Body, node: tree.Name) -> None:
+    # One forgotten declaration is one mistake, however often the name is used.
+    if fold(node.name) in body.unknown:
+        return
+    body.unknown.add(fold(node.name))
     pou = body.declarations.find_pou(node.name)
     if pou is not None and pou.kind == "FUNCTION_BLOCK":
         body.reporter.report(

@@ -289,6 +289,8 @@ def repeat_loop(body: Body, node: tree.RepeatUntil) -> None:
 def for_loop(body: Body, node: tree.For) -> None:
     """Start, stop and step are evaluated once. After the last pass the variable stands one step
     beyond it (wrapped at the end of its type), and the loop ends there too."""
+    if not node.variable.name:
+        return  # the parser found no variable and said so
     where = place(body, tree.Name(node.variable.span, node.variable.name), write=True)
     if where is None:
         return
