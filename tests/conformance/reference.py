@@ -296,12 +296,12 @@ class _Activation:
         self.locals[s.index] = self.eval(s.value)
 
     def s_Store(self, s):
-        at = self.addr(s.addr)
-        self.store(at, s.value.kind, self.eval(s.value))
+        x = self.eval(s.value)
+        self.store(self.addr(s.addr), s.value.kind, x)
 
     def s_StoreBit(self, s):
-        at = self.addr(s.addr)
         on = self.eval(s.value)
+        at = self.addr(s.addr)
         self.image[at] = self.image[at] & ~(1 << s.bit) | on << s.bit
 
     def s_Copy(self, s):

@@ -97,15 +97,20 @@ def walk_expr(e: ir.Expr) -> Iterator[ir.Expr]:
         yield from walk_expr(c)
 
 
+def expressions_of(s: ir.Stmt) -> Iterator[ir.Expr]:
+    """Every expression of a statement itself, nested ones too."""
+    addrs, exprs, _ = stmt_parts(s)
+    for addr in addrs:
+        for e in addr_children(addr):
+            yield from walk_expr(e)
+    for e in exprs:
+        yield from walk_expr(e)
+
+
 def expressions(func: ir.Func) -> Iterator[ir.Expr]:
     """Every expression of a function, nested ones too."""
     for s in walk(func.body):
-        addrs, exprs, _ = stmt_parts(s)
-        for addr in addrs:
-            for e in addr_children(addr):
-                yield from walk_expr(e)
-        for e in exprs:
-            yield from walk_expr(e)
+        yield from expressions_of(s)
 
 
 def accesses(func: ir.Func) -> Iterator[tuple[str, str]]:

@@ -49,7 +49,7 @@ class _Splitter:
                 (v,) = self._all([value], out)
                 out.append(replace(s, value=v.expr))
             case ir.Store(addr=addr, value=value) | ir.StoreBit(addr=addr, value=value):
-                *parts, v = self._all([*addr_children(addr), value], out)
+                v, *parts = self._all([value, *addr_children(addr)], out)
                 out.append(replace(s, addr=_with(addr, parts), value=v.expr))
             case ir.Copy(to=to, source=source):
                 first = len(addr_children(to))

@@ -8,6 +8,7 @@ import sys
 from host_tools.compiler import ir
 from host_tools.compiler.python_engine.analysis import accesses, walk
 from host_tools.compiler.python_engine.flatten import flatten
+from host_tools.compiler.python_engine.outline import outline
 from host_tools.compiler.python_engine.scope import VIEW_CODE, Module
 from host_tools.compiler.python_engine.statements import Callable, FunctionPrinter
 from host_tools.compiler.python_engine.text import EngineError, Names
@@ -38,6 +39,7 @@ def _emit(program: ir.Program) -> str:
     module = Module(names)
     tasks = [names.reserve(f"task_{i}") for i in range(len(program.tasks))]
     callables: dict[str, Callable] = {}
+    parts: list[str] = []
     for f in program.functions:
         framed = f.frame > 0 or any(base == "frame" for base, _ in accesses(f))
         framed = framed or any(
@@ -45,10 +47,14 @@ def _emit(program: ir.Program) -> str:
             for s in walk(f.body)
         )
         callables[f.name] = Callable(names.take(f.source_name or f.name), framed)
-    parts: list[str] = []
     for f in program.functions:
-        lines = FunctionPrinter(module, program, f).print(callables, callables[f.name].name)
-        parts.append("\n".join(lines))
+        whole = outline(f)
+        for piece, func in whole.pieces:
+            name = names.take(func.source_name)
+            callables[piece.name] = Callable(name, callables[f.name].takes_frame)
+            printer = FunctionPrinter(module, program, func, piece.takes)
+            parts.append("\n".join(printer.print(callables)))
+        parts.append("\n".join(FunctionPrinter(module, program, whole.func).print(callables)))
     for name, task in zip(tasks, program.tasks, strict=True):
         parts.append(_task(name, task, program, callables, module))
     parts.append(f"TASKS = ({''.join(name + ', ' for name in tasks).rstrip()})")

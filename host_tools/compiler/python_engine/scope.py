@@ -51,7 +51,7 @@ class Module:
                 names.reserve(name)
         self.names = names
         self.helpers: dict[str, set[str]] = {
-            "rt": {"Fault"},
+            "rt": set(),
             "rt_real": set(),
             "rt_strings": set(),
         }
@@ -101,6 +101,7 @@ class Scope:
         self.frame_name = names.take("_fp")
         self.temp = names.take("_t")
         self.index_temp = names.take("_k")
+        self.value_temp = names.take("_v")
         self.names = [names.take(v.name or f"_{i}") for i, v in enumerate(func.locals)]
         self.bases: dict[tuple[str, int], str] = {}
         self.bytes = module.bytes

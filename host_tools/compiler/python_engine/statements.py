@@ -7,8 +7,14 @@ from itertools import pairwise
 
 from host_tools.compiler import ir
 from host_tools.compiler.python_engine import reals
-from host_tools.compiler.python_engine.analysis import addr_may_fault, may_fault, walk
+from host_tools.compiler.python_engine.analysis import (
+    addr_children,
+    addr_may_fault,
+    may_fault,
+    walk,
+)
 from host_tools.compiler.python_engine.expressions import address, index_of, negated, test, value
+from host_tools.compiler.python_engine.outline import Piece
 from host_tools.compiler.python_engine.scope import Module, Scope
 from host_tools.compiler.python_engine.text import OR, EngineError
 
@@ -22,10 +28,18 @@ _BIT_OFF = {bit: 0xFF ^ (1 << bit) for bit in range(8)}
 class FunctionPrinter:
     """Prints one function; `lines` is the result."""
 
-    def __init__(self, module: Module, program: ir.Program, func: ir.Func) -> None:
+    def __init__(
+        self,
+        module: Module,
+        program: ir.Program,
+        func: ir.Func,
+        takes: tuple[int, ...] | None = None,
+    ) -> None:
+        """`takes`: the locals that are parameters, where they are not the first ones."""
         self.module = module
         self.program = program
         self.func = func
+        self._takes = range(func.parameters) if takes is None else takes
         self.scope = Scope(module, func)
         self.lines: list[str] = []
         self._level = 1
@@ -34,8 +48,8 @@ class FunctionPrinter:
         self._printed = 0
         self._pos = func.pos  # of the statement being printed
 
-    def print(self, callables: dict[str, Callable], name: str) -> list[str]:
-        """The function's lines, named `name`."""
+    def print(self, callables: dict[str, Callable]) -> list[str]:
+        """The function's lines."""
         self._callables = callables
         me = callables[self.func.name]
         body = self.func.body
@@ -46,8 +60,8 @@ class FunctionPrinter:
             self._line(f"return {self.scope.local(self.func.result)}")
         parameters = [self.scope.self_name] if self.func.has_self else []
         parameters += [self.scope.frame_name] if me.takes_frame else []
-        parameters += self.scope.names[: self.func.parameters]
-        head = [f"# {self.place(self.func.pos)}", f"def {name}({', '.join(parameters)}):"]
+        parameters += [self.scope.local(i) for i in self._takes]
+        head = [f"# {self.place(self.func.pos)}", f"def {me.name}({', '.join(parameters)}):"]
         if any(isinstance(s, ir.Loop) for s in walk(self.func.body)):
             head.append(f"    global {self.module.steps}")
         head += ["    " + line for line in self.scope.prologue()]
@@ -120,19 +134,12 @@ class FunctionPrinter:
                 self._line("return" if result is None else f"return {scope.local(result)}")
             case ir.Call():
                 self._call(s)
+            case Piece():
+                self._piece(s)
             case ir.RaiseFault(code=code, pos=pos):
                 self._line(f"{scope.helper('fault')}({code}, {pos})")
             case _:
                 raise EngineError(f"the python engine does not know {type(s).__name__}", self._pos)
-
-    # Python evaluates the value of an assignment first; where the order could tell which fault
-    # comes, the index goes first into a name of its own.
-    def _index(self, addr: ir.Addr, size: int, other: ir.Expr) -> str:
-        text = index_of(addr, size, self.scope).text
-        if addr_may_fault(addr) and may_fault(other):
-            self._line(f"{self.scope.index_temp} = {text}")
-            return self.scope.index_temp
-        return text
 
     def _store(self, s: ir.Store) -> None:
         scope, kind = self.scope, s.value.kind
@@ -141,22 +148,26 @@ class FunctionPrinter:
             place = address(s.addr, scope).text
             self._line(f"{store}({scope.bytes}, {place}, {value(s.value, scope).text})")
             return
-        index = self._index(s.addr, ir.SIZE[kind], s.value)
+        index = index_of(s.addr, ir.SIZE[kind], scope).text
         v = value(s.value, scope)
         text = reals.canonical(s.value, v, scope) if kind in ("f32", "f64") else v.text
         self._line(f"{scope.view(kind)}[{index}] = {text}")
 
     def _store_bit(self, s: ir.StoreBit) -> None:
         scope, on, off = self.scope, 1 << s.bit, _BIT_OFF[s.bit]
-        index = self._index(s.addr, 1, s.value)
+        index = index_of(s.addr, 1, scope).text
         place = f"{scope.bytes}[{index}]"
         if isinstance(s.value, ir.Const):
             self._line(f"{place} {f'|= {on}' if s.value.value else f'&= {off}'}")
             return
-        if not index.isidentifier() and s.addr.base != "static":
+        condition = test(s.value, scope).at(OR)
+        if addr_children(s.addr):
+            if addr_may_fault(s.addr) and may_fault(s.value):
+                # The value comes first: of two faults it is the one that happens.
+                self._line(f"{scope.value_temp} = {condition}")
+                condition = scope.value_temp
             self._line(f"{scope.index_temp} = {index}")
             place = f"{scope.bytes}[{scope.index_temp}]"
-        condition = test(s.value, scope).at(OR)
         self._line(f"{place} = {place} | {on} if {condition} else {place} & {off}")
 
     def _init(self, at: str, data: bytes) -> None:
@@ -292,6 +303,14 @@ class FunctionPrinter:
         args += [value(a, self.scope).text for a in s.args]
         call = f"{callee.name}({', '.join(args)})"
         self._line(call if s.result is None else f"{self.scope.local(s.result)} = {call}")
+
+    def _piece(self, s: Piece) -> None:
+        piece = self._callables[s.name]
+        args = [self.scope.self_name] if self.func.has_self else []
+        args += [self.scope.frame_name] if piece.takes_frame else []
+        args += [self.scope.local(i) for i in s.takes]
+        call = f"{piece.name}({', '.join(args)})"
+        self._line(call if s.gives is None else f"{self.scope.local(s.gives)} = {call}")
 
 
 @dataclass(frozen=True, slots=True)
