@@ -278,6 +278,7 @@ class _PicoConsole:
         self._buffer = b""
         self._echo = echo  # the line that `start` typed is still to come
         self._prompt = echo
+        self._pressed = False
         self._quiet_s: float | None = None
 
     def lines(self, quiet_s: float | None = None) -> Iterator[str]:
@@ -304,11 +305,15 @@ class _PicoConsole:
             if self._quiet_s is not None and quiet_ns > self._quiet_s * 1e9:
                 raise StopIteration
             with self._talking():
+                if self._pressed:
+                    self._pressed = False
+                    self._pico.write_console(b"\x03")
                 self._pico.run_for(self._STEP_NS)
             self._buffer += self._pico.read_console()
 
     def interrupt(self) -> None:
-        self._pico.write_console(b"\x03")
+        # Not at once: the emulation may be in the middle of an instruction.
+        self._pressed = True
 
     def close(self) -> None:
         """Nothing of its own."""

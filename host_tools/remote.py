@@ -49,7 +49,7 @@ class Agent(Protocol):
         ...
 
     def interrupt(self) -> None:
-        """Press Ctrl-C there."""
+        """Press Ctrl-C there; what the run left is still told. Called by a signal handler."""
         ...
 
     def close(self) -> None:
@@ -60,23 +60,13 @@ class Agent(Protocol):
 def listen(agent: Agent, image_size: int, on_message: Callable[[dict[str, Any]], None]) -> Outcome:
     """Follow a run to its end. `on_message` gets hello, server, note, watch and what the program
     prints (as {"is": "print", "text": …}).
-
-    The first Ctrl-C asks the run to end, and what it left is still reported; the second one
-    gives up. Raises Failure where the run did not begin or broke off.
+    Raises Failure where the run did not begin or broke off.
     """
     outcome = Outcome(bytearray(image_size))
     prints: list[str] = []
     lines = agent.lines()
-    asked = False
     while True:
-        try:
-            line = next(lines, None)
-        except KeyboardInterrupt:
-            if asked:
-                raise
-            asked = True
-            agent.interrupt()
-            continue
+        line = next(lines, None)
         if line is None:
             last = "\n".join(prints[-8:])
             raise Failure(
@@ -186,7 +176,8 @@ class ProcessAgent:
             raise
 
     def lines(self) -> Iterator[str]:
-        return _Lines(self._process.stdout)
+        for line in self._process.stdout or ():
+            yield line.decode(errors="replace").rstrip("\r\n")
 
     def interrupt(self) -> None:
         self._process.send_signal(signal.SIGINT)
@@ -198,23 +189,6 @@ class ProcessAgent:
         if self._process.stdout:
             self._process.stdout.close()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-class _Lines:
-    """Lines of a binary stream. Not a generator: that would be finished by a KeyboardInterrupt
-    and the rest of the run lost."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line: bytes = self._stream.readline()
-        if not line:
-            raise StopIteration
-        return line.decode(errors="replace").rstrip("\r\n")
 
 
 def staged_files(bundle: Bundle) -> dict[str, bytes]:

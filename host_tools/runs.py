@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -133,16 +133,18 @@ REFRESH_NS = 250_000_000
 
 
 @contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Set on the first Ctrl-C, so that a scan is not torn; the second one interrupts as usual."""
+def _interrupts(on_press: Callable[[], None] = lambda: None) -> Iterator[threading.Event]:
+    """Set on the first Ctrl-C, so that a scan or a message is not torn; the second one interrupts
+    as usual."""
     pressed = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield pressed
         return
 
     def press(number: int, frame: object) -> None:
-        pressed.set()
         signal.signal(signal.SIGINT, before)
+        pressed.set()
+        on_press()
 
     before = signal.signal(signal.SIGINT, press)
     try:
@@ -195,7 +197,8 @@ def _run_there(target: str, program: Program, request: Request) -> Result:
         _agent(target, program, bundle, options, progress) as agent,
     ):
         progress.end()
-        outcome = listen(agent, program.ir.image_size, on_message)
+        with _interrupts(agent.interrupt):
+            outcome = listen(agent, program.ir.image_size, on_message)
     return Result(
         outcome.image,
         outcome.scans,
