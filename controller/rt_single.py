@@ -13,6 +13,9 @@ _f = view(_cell, "f")
 _h = view(_cell, "H")
 _i = view(_cell, "I")
 
+_i[0] = 0x7FC00000
+NAN = _f[0]
+
 
 def f_from_bits(n):
     _i[0] = n
@@ -20,9 +23,6 @@ def f_from_bits(n):
     return x if x == x else NAN
 
 
-NAN = None
-_i[0] = 0x7FC00000
-NAN = _f[0]
 _SAFE_SUM = f_from_bits(0x0E000000)  # 2**-99: no subnormal can have part in a larger sum
 _SAFE = f_from_bits(0x01000000)  # 2**-125: not rounded from below the normal numbers
 _MAX = f_from_bits(0x7F7FFFFF)
