@@ -234,7 +234,7 @@ def _claim(channels, tasks, key, areas):
     Modbus see it. One bound to a variable outside the areas that no task claims is exchanged with
     every task; it is in the second list.
     """
-    claims = [[] for _ in tasks]
+    claims: list = [[] for _ in tasks]
     common = []
     for channel in channels:
         owners = [k for k in range(len(tasks)) if _within(channel.offset, tasks[k][key])]
@@ -242,7 +242,7 @@ def _claim(channels, tasks, key, areas):
             if _within(channel.offset, areas):
                 owners = [len(tasks) - 1]
             else:
-                owners = range(len(tasks))
+                owners = list(range(len(tasks)))
                 common.append(channel)
         for k in owners:
             claims[k].append(channel)
@@ -284,10 +284,15 @@ class Exchange:
         return tuple(found)
 
     def fault(self, index):
-        """Makes the outputs of task `index` safe, pins and image, and the shared ones for good."""
-        self._drive_safe(self.outputs[index], self._data)
+        """Makes the outputs of task `index` safe, pins and image, and the shared ones for good.
+
+        Of those only the pins: their variables are the program's, and a machine without pins is
+        to have the same image.
+        """
         shared = self.shared
+        self._drive_safe([c for c in self.outputs[index] if c not in shared], self._data)
         if shared:
+            self._drive_safe(shared, None)
             self.outputs = [tuple(c for c in some if c not in shared) for some in self.outputs]
             self.shared = []
 

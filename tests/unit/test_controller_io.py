@@ -304,6 +304,7 @@ def test_a_fault_makes_its_outputs_safe_and_shared_ones_for_good():
     sched.run_virtual(scans=3)
     assert made.data[QX] == 0x04
     assert (pins.levels["X"], pins.levels["Y"], pins.levels["Z"]) == (1, 1, 0)
+    assert made.data[VARIABLE] == 1
 
 
 def test_a_pin_that_fails_faults_its_task_and_the_others_are_still_made_safe():
