@@ -129,7 +129,7 @@ def _run(root, trial):
         return "the runtime ended with %r" % (error,)
     finally:
         # MicroPython's asyncio does not unwind its tasks on Ctrl-C.
-        session.scheduler.stop()
+        session.scheduler.stop()  # type: ignore[union-attr]
     fault = _describe(session)
     if fault is None:
         return "the runtime ended in its first passes"

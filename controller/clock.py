@@ -14,16 +14,16 @@ try:
 except ImportError:  # CPython
     _PERIOD = 1 << 30  # that of 32-bit boards, 17.9 minutes, so that a desk meets the wrap too
 
-    def ticks_us():
-        return time.monotonic_ns() // 1000 & (_PERIOD - 1)
+    def ticks_us():  # type: ignore[misc]
+        return time.monotonic_ns() // 1000 & (_PERIOD - 1)  # type: ignore[attr-defined]
 
-    def ticks_add(tick, delta):
+    def ticks_add(tick, delta):  # type: ignore[misc]
         return (tick + delta) & (_PERIOD - 1)
 
-    def ticks_diff(late, early):
+    def ticks_diff(late, early):  # type: ignore[no-redef]
         return ((late - early + (_PERIOD >> 1)) & (_PERIOD - 1)) - (_PERIOD >> 1)
 
-    def sleep_us(duration_us):
+    def sleep_us(duration_us):  # type: ignore[misc]
         time.sleep(duration_us / 1000000)
 
     def sleep_ms(duration_ms):

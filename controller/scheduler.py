@@ -68,7 +68,8 @@ class _Task:
         self.interval_ns = row["interval_ns"]
         single = row.get("single")
         self.single = single is not None
-        self.single_byte, bit = single or (0, 0)
+        self.single_byte: int
+        self.single_byte, bit = (0, 0) if single is None else single
         self.single_mask = 1 << bit
         self.level = False  # of SINGLE when it was looked at last
         self.freewheeling = not self.interval_ns and not self.single
@@ -342,7 +343,7 @@ class Scheduler:
                     # All there is to decide is decided before the instant: less latency.
                     self._advance(self._next)
                     self._early = True
-                if left is not None and self._left <= 0:
+                if left is not None and self._left <= 0:  # type: ignore[operator]
                     break
                 if self._pass() or self._only_events:
                     done += 1

@@ -133,7 +133,7 @@ def _compile_words(index, row, image_size):
 
 def _compile(regions, image_size):
     """Four lists of rows, one a table, sorted by address. Raises ValueError naming the bad row."""
-    tables = ([], [], [], [])
+    tables: tuple = ([], [], [], [])
     for index, row in enumerate(regions):
         if not row or row[0] not in _TABLES:
             raise _bad(index, row, "must begin with one of " + ", ".join(sorted(_TABLES)))

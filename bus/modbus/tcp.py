@@ -161,7 +161,7 @@ if hasattr(asyncio, "sleep_ms"):  # MicroPython
     _sleep_ms = asyncio.sleep_ms
 
     def ticks_ms():
-        return time.ticks_ms() & _TICKS
+        return time.ticks_ms() & _TICKS  # type: ignore[operator]
 
     class _Link:
         def __init__(self, reader, writer):
@@ -183,8 +183,9 @@ if hasattr(asyncio, "sleep_ms"):  # MicroPython
             address = self._stream.get_extra_info("peername")
             if isinstance(address, tuple):
                 return address[:2]
-            family, host, port = socket.sockaddr(address)[:3]  # the unix port has raw addresses
-            return socket.inet_ntop(family, host), port
+            # The unix port, which the stubs do not describe, has raw addresses.
+            family, host, port = socket.sockaddr(address)[:3]  # type: ignore[attr-defined]
+            return socket.inet_ntop(family, host), port  # type: ignore[attr-defined]
 
     async def _listen(client, host, port):
         if port:
@@ -205,9 +206,9 @@ else:  # CPython
         return asyncio.sleep(duration_ms / 1000)
 
     def ticks_ms():
-        return time.monotonic_ns() // 1000000 & _TICKS
+        return time.monotonic_ns() // 1000000 & _TICKS  # type: ignore[attr-defined]
 
-    class _Link:
+    class _Link:  # type: ignore[no-redef]
         def __init__(self, reader, writer):
             self._reader = reader
             self._writer = writer
@@ -238,8 +239,9 @@ else:  # CPython
             return (self._writer.get_extra_info("peername") or ("", 0))[:2]
 
     async def _listen(client, host, port):
-        server = await asyncio.start_server(client, host, port, limit=2 * _FRAME_MAX)
-        return server, server.sockets[0].getsockname()[1]
+        limit = 2 * _FRAME_MAX
+        server = await asyncio.start_server(client, host, port, limit=limit)  # type: ignore[call-arg]
+        return server, server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
 
 
 async def serve(
@@ -343,13 +345,13 @@ class Server:
     async def close(self):
         """Stops listening and drops all clients."""
         self._closing = True
-        self._watch_task.cancel()
-        self._listener.close()
+        self._watch_task.cancel()  # type: ignore[union-attr]
+        self._listener.close()  # type: ignore[union-attr]
         while self._links:
             for seat in self._seats:
                 self._drop(seat, "stopped")
             await _sleep_ms(0)
-        await self._listener.wait_closed()
+        await self._listener.wait_closed()  # type: ignore[union-attr]
 
     async def _client(self, reader, writer):
         link = _Link(reader, writer)
