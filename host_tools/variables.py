@@ -1,9 +1,9 @@
 """Finds, reads and writes variables of an image by path, with nothing but the layout.
 
 A path is what an engineer writes: `main.level`, `main.recipe.steps[3].time`, `main.word.%X3`,
-`%QX0.1`. Values come out as JSON: BOOL as true/false, numbers as numbers (NaN and infinities as the
-strings "NaN", "Infinity", "-Infinity"), times as nanoseconds, enumerations as their name, strings
-as text, arrays as lists, structures and instances as objects.
+`%QX0.1`. Values come out as JSON: BOOL as true/false, numbers as numbers (NaN and infinities as
+the strings "NaN", "Infinity", "-Infinity"), times as nanoseconds, enumerations as their name,
+strings as text, arrays as lists, structures and instances as objects.
 """
 
 from __future__ import annotations
