@@ -127,6 +127,11 @@ def start_run(link: Link, bundle: Bundle, options: dict[str, Any], say: Say) -> 
     return link.start(f"import controller.console as c\nc.main(open({_OPTIONS!r}).read())\n")
 
 
+def has_program(link: Link) -> bool:
+    """Is a program deployed to the board, which it runs after a reset?"""
+    return bool(link.execute(_READ_SMALL.format(ROOT + "/active")).strip())
+
+
 @dataclass(frozen=True, slots=True)
 class Deployed:
     """What a deployment did. `message` is the board's word that the program scans."""

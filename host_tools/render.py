@@ -170,6 +170,13 @@ class Progress:
             if self._due:
                 self._write()
 
+    def tell(self, text: str) -> None:
+        """As say, for what may take minutes: without a terminal it becomes a line of its own."""
+        if self._stream.isatty():
+            self.say(text)
+        else:
+            print(text, file=self._stream, flush=True)
+
     def _show(self) -> None:
         with self._lock:
             self._due = True

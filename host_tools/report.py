@@ -170,13 +170,13 @@ def default_watch(variables: Variables) -> list[Variable]:
 
 
 def print_result(
-    image: bytes | bytearray, variables: Variables, result: dict[str, Any], title: str
+    image: bytes | bytearray | None, variables: Variables, result: dict[str, Any], title: str
 ) -> None:
-    """The values and the summary, on stdout."""
-    text = values_text(image, variables, list(variables.roots.values()))
+    """The values of `image`, if it is given, and the summary, on stdout."""
+    text = values_text(image, variables, list(variables.roots.values())) if image else ""
     if text:
-        print(text + "\n")
-    print(summary_text(result, title, Style(sys.stdout)))
+        print(text)
+    print("\n" + summary_text(result, title, Style(sys.stdout)))
 
 
 __all__ = [

@@ -54,7 +54,8 @@ class Request:
 
 @dataclass(slots=True)
 class Result:
-    """What a run left. `image` has header, task records and state."""
+    """What a run left. `image` has header, task records and state; `shown`: values were shown
+    while it ran."""
 
     image: bytes | bytearray
     scans: int
@@ -64,6 +65,7 @@ class Result:
     crcs: list[int] = field(default_factory=list)
     interrupted: bool = False
     servers: list[dict[str, Any]] = field(default_factory=list)
+    shown: bool = False
     end: dict[str, Any] = field(default_factory=dict)
 
 
@@ -126,6 +128,7 @@ def _run_here(program: Program, request: Request) -> Result:
         sim.fault,
         crcs,
         interrupted.is_set(),
+        shown=view is not None,
     )
 
 
@@ -208,6 +211,7 @@ def _run_there(target: str, program: Program, request: Request) -> Result:
         outcome.crcs,
         outcome.interrupted,
         servers,
+        view is not None,
         outcome.end,
     )
 
@@ -231,12 +235,15 @@ def _agent(
         finally:
             agent.close()
         return
-    from host_tools.deployment import check_board, start_run
+    from host_tools.deployment import check_board, has_program, start_run
 
     with open_link(target, progress) as link:
         board = program.project.wiring.board
         check_board(link, None if target == "pico" else board)
         yield start_run(link, bundle, options, progress.say)
+        if target != "pico" and has_program(link):
+            # What is deployed was interrupted; it goes on.
+            link.restart()
 
 
 @contextmanager
@@ -255,7 +262,7 @@ def open_link(target: str, progress: Progress) -> Iterator[Any]:
     from host_tools.pico import EmulatedPico, PicoError
 
     try:
-        image = firmware.ensure("pico", progress=progress.say)
+        image = firmware.ensure("pico", progress=progress.tell)
         progress.say("starting the emulated Pico")
         pico = EmulatedPico(image)
     except (firmware.FirmwareError, PicoError) as error:

@@ -42,14 +42,14 @@ def run(options: argparse.Namespace) -> int:
                     options.board,
                     options.download,
                     version=options.micropython,
-                    progress=progress.say,
+                    progress=progress.tell,
                 )
             else:
                 image = firmware.build(
                     options.board,
                     version=options.micropython,
                     force=options.force,
-                    progress=progress.say,
+                    progress=progress.tell,
                 )
     except firmware.FirmwareError as error:
         raise Failure(str(error), "", DEVICE) from None

@@ -177,7 +177,7 @@ def _print(
     title = f"{program.project.name} on {options.on}, {request.clock} clock"
     if result.interrupted:
         title += ", interrupted"
-    print_result(result.image, variables, shown, title)
+    print_result(None if result.shown else result.image, variables, shown, title)
     _tell_memory(result.end)
     sys.stdout.flush()
 

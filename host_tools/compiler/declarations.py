@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
 from host_tools.compiler import library_index, tree
@@ -65,7 +66,9 @@ class Declarations:
         self._types: dict[str, Type] = {}
         self._resolving: list[str] = []
         self._fb_types: dict[int, FbType] = {}
-        self._constants: dict[str, Symbol | None] = {}
+        self._constants: dict[int, Symbol | None] = {}
+        self._evaluating: list[tree.Identifier] = []
+        self._extents: dict[Source, list[tuple[int, tree.Pou]]] = {}
         self._collect()
 
     # --- collecting --------------------------------------------------------------------------
@@ -75,6 +78,7 @@ class Declarations:
             for d in unit.declarations:
                 match d:
                     case tree.Pou():
+                        self._add_extent(d)
                         if self._is_new(d.name):
                             self.pous[fold(d.name.name)] = d
                     case tree.TypeDecl():
@@ -88,11 +92,25 @@ class Declarations:
             if isinstance(type_decl.spec, tree.EnumSpec):
                 self.named_type(name, type_decl.name.span)
 
+    def _add_extent(self, pou: tree.Pou) -> None:
+        self._extents.setdefault(pou.span.source, []).append((pou.span.start, pou))
+
+    def enclosing(self, span: Span) -> tree.Pou | None:
+        """The POU in whose text `span` lies."""
+        extents = self._extents.get(span.source, [])
+        at = bisect_right(extents, span.start, key=lambda e: e[0]) - 1
+        if at < 0 or extents[at][1].span.end < span.end:
+            return None
+        return extents[at][1]
+
     def _is_new(self, name: tree.Identifier) -> bool:
         key = fold(name.name)
-        first = self.pous.get(key) or self.type_decls.get(key)
+        declared_before = self.pous.get(key) or self.type_decls.get(key)
+        first = declared_before.name if declared_before is not None else None
+        if first is None and key in self.globals:
+            first = self.globals[key][2]
         if first is not None:
-            self.duplicate(name, first.name.span)
+            self.duplicate(name, first.span)
             return False
         if key in ELEMENTARY:
             self.reporter.report(
@@ -122,8 +140,11 @@ class Declarations:
     def _add_globals(self, blocks: Iterable[tree.VarBlock]) -> None:
         for block, decl, name in declared(blocks):
             key = fold(name.name)
+            pou_or_type = self.pous.get(key) or self.type_decls.get(key)
             if key in self.globals:
                 self.duplicate(name, self.globals[key][2].span)
+            elif pou_or_type is not None:
+                self.duplicate(name, pou_or_type.name.span)
             else:
                 self.globals[key] = (block, decl, name)
 
@@ -154,6 +175,7 @@ class Declarations:
         if not known:
             self.sources.append(Source(library_name, "", number, library=True))
         pou = library_index.parse_entry(entry, number)
+        self._add_extent(pou)
         self.pous[key] = pou
         return pou
 
@@ -207,27 +229,44 @@ class Declarations:
 
     def global_constant(self, name: str) -> Symbol | None:
         """The symbol of a scalar VAR_GLOBAL CONSTANT, or None."""
-        key = fold(name)
-        if key in self._constants:
-            return self._constants[key]
-        entry = self.globals.get(key)
+        entry = self.globals.get(fold(name))
         if entry is None or "CONSTANT" not in entry[0].qualifiers:
             return None
         if entry[1].location is not None:
             return None
-        if key in self._resolving:
-            self._cycle(key, entry[2].span)
+        return self.constant_symbol(*entry)
+
+    def local_symbol(self, name: str, span: Span) -> Symbol | None:
+        """What `name` means in a constant expression at `span` by the declarations of the POU
+        around it. A variable is a symbol without a place: only its declaration matters."""
+        pou = self.enclosing(span)
+        if pou is None:
             return None
-        self._resolving.append(key)
-        symbol = self.constant_symbol(*entry)
-        self._resolving.pop()
-        self._constants[key] = symbol
-        return symbol
+        key = fold(name)
+        for block, decl, ident in declared(pou.blocks):
+            if fold(ident.name) != key or block.kind == "VAR_EXTERNAL":
+                continue
+            constant = "CONSTANT" in block.qualifiers and decl.location is None
+            symbol = self.constant_symbol(block, decl, ident) if constant else None
+            return symbol or Symbol(ident.name, UNKNOWN, "nowhere", 0, ident.span, block.kind)
+        return None
 
     def constant_symbol(
         self, block: tree.VarBlock, decl: tree.VarDecl, name: tree.Identifier
     ) -> Symbol | None:
         """A symbol without storage for a scalar CONSTANT; None for arrays and structures."""
+        if id(name) in self._constants:
+            return self._constants[id(name)]
+        if any(name is other for other in self._evaluating):
+            return self._endless_constant(name, block)
+        self._evaluating.append(name)
+        symbol = self._constant_symbol(block, decl, name)
+        self._evaluating.pop()
+        return self._constants.setdefault(id(name), symbol)
+
+    def _constant_symbol(
+        self, block: tree.VarBlock, decl: tree.VarDecl, name: tree.Identifier
+    ) -> Symbol | None:
         t = self.resolve(decl.type)
         if isinstance(t, ArrayType | StructType | FbType):
             return None
@@ -243,15 +282,25 @@ class Declarations:
             symbol.constant = value.const
         return symbol
 
-    def _cycle(self, key: str, span: Span) -> None:
+    def _endless_constant(self, name: tree.Identifier, block: tree.VarBlock) -> Symbol:
+        """`name` is needed for its own value: it gets none."""
+        at = next(i for i, other in enumerate(self._evaluating) if other is name)
+        circle = self._evaluating[at:]
+        self._cycle([n.name for n in circle], name.span, "give one of them a value of its own")
+        symbol = Symbol(name.name, UNKNOWN, "const", 0, name.span, block.kind, is_constant=True)
+        return self._constants.setdefault(id(name), symbol) or symbol
+
+    def _cycle(self, names: list[str], span: Span, help_: str) -> None:
+        chain = " → ".join([*names, names[0]])
+        self.reporter.report("E0205", f"this declaration needs itself: {chain}", span, help=help_)
+
+    def _type_cycle(self, key: str, span: Span) -> None:
         at = self._resolving.index(key)
-        chain = " → ".join([*self._resolving[at:], key])
-        self.reporter.report(
-            "E0205",
-            f"this declaration needs itself: {chain}",
-            span,
-            help="break the circle; a reference (REF_TO) to the type is allowed",
-        )
+        names = []
+        for one in self._resolving[at:]:
+            found = self.type_decls.get(one) or self.pous.get(one)
+            names.append(found.name.name if found is not None else one)
+        self._cycle(names, span, "break the circle with a reference: REF_TO …")
 
     # --- types -------------------------------------------------------------------------------
 
@@ -274,7 +323,7 @@ class Declarations:
         decl = self.type_decls.get(key)
         if decl is not None:
             if key in self._resolving:
-                self._cycle(key, span)
+                self._type_cycle(key, span)
                 return UNKNOWN
             self._resolving.append(key)
             t = self.resolve(decl.spec, decl.name.name)
@@ -283,7 +332,7 @@ class Declarations:
             return t
         pou = self.find_pou(name)
         if pou is not None and pou.kind == "FUNCTION_BLOCK":
-            return self.fb_type(pou)
+            return self.fb_type(pou, span)
         if pou is not None:
             self.reporter.report(
                 "E0204",
@@ -344,7 +393,7 @@ class Declarations:
         for r in spec.ranges:
             if r.low is None or r.high is None:
                 self.reporter.report(
-                    "E0108",
+                    "E0107",
                     "ARRAY[*] is not supported yet",
                     r.span,
                     help="write the bounds, for example ARRAY[1..10]",
@@ -380,7 +429,12 @@ class Declarations:
 
     def _struct(self, spec: tree.StructSpec, name: str) -> Type:
         if spec.overlap:
-            self.reporter.report("E0108", "OVERLAP and UNION are not supported yet", spec.span)
+            self.reporter.report(
+                "E0107",
+                "OVERLAP and UNION are not supported yet",
+                spec.span,
+                help="declare a plain STRUCT, and convert: REAL_TO_DWORD(…) keeps the bits",
+            )
             return UNKNOWN
         t = StructType(name, span=spec.span)
         for decl in spec.fields:
@@ -487,20 +541,23 @@ class Declarations:
         key = fold(spec.target.name) if isinstance(spec.target, tree.NamedType) else ""
         if key in self._resolving:
             self.reporter.report(
-                "E0108", "a reference from a type to itself is not supported yet", spec.span
+                "E0107",
+                "a reference from a type to itself is not supported yet",
+                spec.span,
+                help="keep the items in an array and link them by their indices",
             )
             return UNKNOWN
         return RefType(self.resolve(spec.target), spec.kind)
 
-    def fb_type(self, pou: tree.Pou) -> FbType:
-        """The layout of the instances of a function block."""
+    def fb_type(self, pou: tree.Pou, span: Span | None = None) -> FbType:
+        """The layout of the instances of a function block; `span` is where it is mentioned."""
         known = self._fb_types.get(id(pou))
         if known is not None:
             return known
         key = fold(pou.name.name)
         t = FbType(pou.name.name, pou)
         if key in self._resolving:
-            self._cycle(key, pou.name.span)
+            self._type_cycle(key, span or pou.name.span)
             return t
         self._resolving.append(key)
         for block, decl, ident in declared(pou.blocks):

@@ -117,10 +117,13 @@ class Body:
         self.touch.calls.setdefault(name, span)
         return name
 
-    def lookup(self, name: str) -> Symbol | None:
-        """A variable or constant by name: locals, members of this block, then globals."""
+    def lookup(self, name: str, span: Span) -> Symbol | None:
+        """A variable or constant by name: locals, members of this block, then globals. `span` is
+        where the name stands: a constant expression knows the constants of the POU around it."""
         key = fold(name)
         symbol = self.symbols.get(key)
+        if symbol is None and self.constants_only:
+            symbol = self.declarations.local_symbol(name, span)
         if symbol is not None:
             return symbol
         constant = self.declarations.global_constant(name)

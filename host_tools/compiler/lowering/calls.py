@@ -14,6 +14,7 @@ from host_tools.compiler.symbols import Place, Value
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
     BOOL,
+    ArrayType,
     FbType,
     Field,
     StringType,
@@ -57,17 +58,33 @@ def call_expression(body: Body, node: tree.Call, expected: Type | None) -> Value
     value = call(body, node, expected)
     if value is None:
         return expressions.unknown(node.span)
+    if value.type is NO_VALUE:
+        block = body.declarations.find_pou(str(node.callee.span.text)) is None
+        body.reporter.report(
+            "E0244",
+            "this call has no value",
+            node.span,
+            help="call the block in a statement of its own, then read its outputs"
+            if block
+            else "give the FUNCTION a result type, or call it in a statement of its own",
+        )
+        return expressions.unknown(node.span)
     return value
 
 
+NO_VALUE = Unknown()
+"""The type of what a function without result, or a function block, gives back. Its identity tells
+it from the type of what was reported."""
+
+
 def call(body: Body, node: tree.Call, expected: Type | None = None) -> Value | None:
-    """Lower a call; None where it has no value (a function block) or was reported."""
+    """Lower a call; the type is NO_VALUE where it has none; None where it was reported."""
     from host_tools.compiler.lowering import standard
 
     callee = node.callee
     if isinstance(callee, tree.Name):
-        symbol = body.lookup(callee.name)
-        if symbol is None:
+        symbol = body.lookup(callee.name, callee.span)
+        if symbol is None or symbol.section == "RESULT":
             user = body.declarations.pous.get(fold(callee.name))
             if user is None or user.span.source.library:
                 made = standard.call(body, node, callee.name, expected)
@@ -85,26 +102,27 @@ def call(body: Body, node: tree.Call, expected: Type | None = None) -> Value | N
                 f"there is no function '{callee.name}'",
                 callee.span,
                 label="not found",
-                help=did_you_mean(callee.name, known),
+                help=did_you_mean(callee.name, known)
+                or f"declare it: FUNCTION {callee.name} : <type> … END_FUNCTION",
             )
             return None
-    if body.constants_only:
-        body.reporter.report("E0210", "a function block is not constant", node.span)
-        return None
     where = places.place(body, callee)
     if where is None:
         return None
     if not isinstance(where.type, FbType):
         if not isinstance(where.type, Unknown):
+            many = isinstance(where.type, ArrayType) and isinstance(where.type.element, FbType)
             body.reporter.report(
                 "E0244",
                 f"{where.type} cannot be called",
                 callee.span,
-                help="only functions and function block instances can",
+                help=f"call one of its elements: {callee.span.text}[…](…)"
+                if many
+                else "only functions and function block instances can",
             )
         return None
     _block(body, node, where, where.type)
-    return None
+    return Value(NO_VALUE, expressions.NOTHING, node.span)
 
 
 def _not_callable(body: Body, callee: tree.Name, pou: tree.Pou) -> None:
@@ -129,7 +147,7 @@ def _function(body: Body, node: tree.Call, pou: tree.Pou) -> Value | None:
             "E0210",
             f"a call of {pou.name.name} is not constant",
             node.span,
-            help="use literals and constants",
+            help="call it in the body, or write its value as a literal",
         )
         return None
     params = parameters(body, pou)
@@ -160,7 +178,7 @@ def _function(body: Body, node: tree.Call, pou: tree.Pou) -> Value | None:
     for target, slot, t, negated in outputs:
         _deliver(body, target, places.load(body, Place(t, target.span, slot)), negated)
     if result_type is None:
-        return Value(Unknown(), expressions.NOTHING, node.span)
+        return Value(NO_VALUE, expressions.NOTHING, node.span)
     if result_slot is not None:
         return Value(result_type, ir.AddrOf("u32", result_slot), node.span, addr=result_slot)
     if result is None:
@@ -186,12 +204,7 @@ def _argument(
         return Value(p.type, ir.AddrOf("u32", slot), span)
     if p.section == "VAR_IN_OUT":
         if given is None or given.value is None:
-            body.reporter.report(
-                "E0246",
-                f"the VAR_IN_OUT parameter '{p.name}' needs a variable",
-                node.span,
-                others=[Label(p.span, "declared here")],
-            )
+            _no_variable(body, node, p.name, p.type, p.span)
             return expressions.unknown(span)
         return _reference_to(body, given.value, p.type, p.name, p.span, after)
     if given is None or given.value is None:
@@ -204,6 +217,16 @@ def _argument(
     return value
 
 
+def _no_variable(body: Body, node: tree.Call, name: str, t: Type, declared_at: Span) -> None:
+    body.reporter.report(
+        "E0246",
+        f"the VAR_IN_OUT parameter '{name}' needs a variable",
+        node.span,
+        others=[Label(declared_at, "declared here")],
+        help=f"write {name} := <a variable of type {t}>",
+    )
+
+
 def _default(body: Body, p: Parameter, span: Span) -> Value:
     if is_aggregate(p.type):
         body.reporter.report(
@@ -211,6 +234,7 @@ def _default(body: Body, p: Parameter, span: Span) -> Value:
             f"parameter '{p.name}' is missing",
             span,
             others=[Label(p.span, "declared here")],
+            help=f"write {p.name} := <a variable of type {p.type}>",
         )
         return expressions.unknown(span)
     if p.init is not None:
@@ -278,6 +302,9 @@ def match_arguments(
                     f"{len(node.arguments)} are given",
                     a.span,
                     label="one too many",
+                    help=f"its parameters are {', '.join(p.name for p in params)}"
+                    if params
+                    else f"write {name}()",
                 )
                 return None
             key = fold(params[position_].name)
@@ -300,6 +327,7 @@ def match_arguments(
                 f"'{p.name}' is given twice",
                 a.span,
                 others=[Label(given[key].span, "first here")],
+                help="remove one of them",
             )
             ok = False
             continue
@@ -328,7 +356,8 @@ def _no_parameter(body: Body, ident: tree.Identifier, callee: str, known: list[s
         "E0252",
         f"{callee} has no parameter '{ident.name}'",
         ident.span,
-        help=did_you_mean(ident.name, known) or (f"it has {', '.join(known)}" if known else ""),
+        help=did_you_mean(ident.name, known)
+        or (f"it has {', '.join(known)}" if known else "it has no parameters at all"),
     )
 
 
@@ -353,7 +382,11 @@ def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> None:
         if a.name is None:
             if position_ >= len(inputs):
                 body.reporter.report(
-                    "E0245", f"{t} has {len(inputs)} inputs", a.span, label="one too many"
+                    "E0245",
+                    f"{t} has {len(inputs)} input{'s' * (len(inputs) != 1)}",
+                    a.span,
+                    label="one too many",
+                    help="name the parameters: inputs with :=, outputs with =>",
                 )
                 return
             field: Field | None = inputs[position_]
@@ -385,6 +418,7 @@ def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> None:
                 f"'{field.name}' is given twice",
                 a.span,
                 others=[Label(seen[key].span, "first here")],
+                help="remove one of them",
             )
             continue
         seen[key] = a
@@ -394,12 +428,7 @@ def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> None:
             _input(body, a.value, field, instance)
     for field in inputs:
         if field.section == "VAR_IN_OUT" and fold(field.name) not in seen:
-            body.reporter.report(
-                "E0246",
-                f"the VAR_IN_OUT parameter '{field.name}' needs a variable",
-                node.span,
-                others=[Label(field.span, "declared here")],
-            )
+            _no_variable(body, node, field.name, field.type, field.span)
     places.note_write(body, where, node.span)
     name = body.function(t.pou, node.span)
     body.emit(ir.Call(name, (), instance))

@@ -70,8 +70,7 @@ def expression(body: Body, node: tree.Expr, expected: Type | None = None) -> Val
         case tree.Binary():
             return operators.binary(body, node, expected)
         case tree.Call():
-            value = calls.call(body, node, expected)
-            return value if value is not None else _no_value(body, node)
+            return calls.call_expression(body, node, expected)
         case tree.Missing():
             return unknown(node.span)
         case tree.ArrayInit() | tree.StructInit() | tree.Repeat():
@@ -94,18 +93,6 @@ def expression(body: Body, node: tree.Expr, expected: Type | None = None) -> Val
     if where is not None and isinstance(node, tree.Direct) and expected is not None:
         where.type = direct_type(node, where.type, expected)
     return load(body, where) if where is not None else unknown(node.span)
-
-
-def _no_value(body: Body, node: tree.Call) -> Value:
-    """A call without a value: a function block, or something that was reported."""
-    if not body.reporter.has_errors:
-        body.reporter.report(
-            "E0244",
-            "this call has no value",
-            node.span,
-            help="call the block in a statement of its own, then read its outputs",
-        )
-    return unknown(node.span)
 
 
 def direct_type(node: tree.Direct, default: Type, wanted: Type) -> Type:
@@ -171,7 +158,7 @@ def _enum_value(body: Body, t: Type, name: str, span: Span) -> Value:
 
 def _enum_member(body: Body, base: tree.Name, node: tree.Member) -> Value | None:
     """`Colour.Red` where Colour is a type and no variable of that name hides it."""
-    if body.lookup(base.name) is not None:
+    if body.lookup(base.name, base.span) is not None:
         return None
     if fold(base.name) not in body.declarations.type_decls:
         return None
@@ -181,7 +168,7 @@ def _enum_member(body: Body, base: tree.Name, node: tree.Member) -> Value | None
 
 def _named_value(body: Body, node: tree.Name, expected: Type | None) -> Value | None:
     """Constants and enumerated values by their bare name; None for variables."""
-    symbol = body.lookup(node.name)
+    symbol = body.lookup(node.name, node.span)
     if symbol is not None:
         if symbol.storage != "const":
             return None

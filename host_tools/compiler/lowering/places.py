@@ -64,9 +64,18 @@ def place(body: Body, node: tree.Expr, write: bool = False) -> Place | None:
 
 
 def _name_place(body: Body, node: tree.Name, write: bool) -> Place | None:
-    symbol = body.lookup(node.name)
+    symbol = body.lookup(node.name, node.span)
     if symbol is None:
         _not_found(body, node)
+        return None
+    if body.constants_only and symbol.storage != "const":
+        body.reporter.report(
+            "E0210",
+            f"'{symbol.name}' is a variable; a constant is needed here",
+            node.span,
+            others=[Label(symbol.span, "declared here")],
+            help="declare it CONSTANT, or use a literal",
+        )
         return None
     if isinstance(symbol.type, Unknown):
         return None
@@ -75,17 +84,12 @@ def _name_place(body: Body, node: tree.Name, write: bool) -> Place | None:
             _is_constant(body, symbol, node.span)
         else:
             body.reporter.report(
-                "E0228", f"'{symbol.name}' is a constant and has no address", node.span
+                "E0228",
+                f"'{symbol.name}' is a constant and has no address",
+                node.span,
+                others=[Label(symbol.span, "declared here")],
+                help="copy it to a variable first",
             )
-        return None
-    if body.constants_only:
-        body.reporter.report(
-            "E0210",
-            f"'{symbol.name}' is a variable; a constant is needed here",
-            node.span,
-            others=[Label(symbol.span, "declared here")],
-            help="declare it CONSTANT",
-        )
         return None
     if write:
         if symbol.is_constant:

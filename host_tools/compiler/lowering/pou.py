@@ -198,7 +198,7 @@ def _other_variables(body: Body, pou: tree.Pou) -> None:
     for block, decl, ident in declared(pou.blocks):
         if decl.edge is not None:
             body.reporter.report(
-                "E0108",
+                "E0107",
                 f"{decl.edge} is not supported yet",
                 decl.span,
                 help="declare an R_TRIG or F_TRIG and call it",

@@ -172,8 +172,7 @@ def library_call(body: Body, name: str, values: list[Value], span: Span) -> Valu
         return expressions.unknown(span)
     pou = body.declarations.find_pou(name)
     if pou is None or pou.result is None:
-        body.reporter.report("E0108", f"{name.strip('_')} is not supported yet", span)
-        return expressions.unknown(span)
+        raise AssertionError(f"the library has no {name}")
     result = body.declarations.resolve(pou.result)
     func = body.function(pou, span)
     index = body.new_local("", kind_of(result))
@@ -618,7 +617,7 @@ def _ref(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | No
 
 def _sizeof(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
     arg = args[0]
-    if isinstance(arg, tree.Name) and body.lookup(arg.name) is None:
+    if isinstance(arg, tree.Name) and body.lookup(arg.name, arg.span) is None:
         t: Type = body.declarations.named_type(arg.name, arg.span)
     else:
         where = places.place(body, arg)

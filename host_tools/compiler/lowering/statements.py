@@ -84,7 +84,12 @@ def assign(body: Body, node: tree.Assign) -> None:
         _bind_reference(body, node, where)
         return
     if node.op != ":=":
-        body.reporter.report("E0108", f"'{node.op}' is not supported yet", node.span)
+        body.reporter.report(
+            "E0107",
+            f"'{node.op}' is not supported yet",
+            node.span,
+            help="it belongs to interfaces; compare references with NULL instead",
+        )
         return
     if where is None:
         expression(body, node.value)
