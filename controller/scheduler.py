@@ -29,7 +29,7 @@ import struct
 
 from controller import image as im
 from controller.faults import INTERNAL, OVERRUN, WATCHDOG
-from controller.image import const
+from controller.image import WHOLE, const
 
 # Words of the header as constants of this file, which MicroPython compiles in.
 _SEQUENCE = const(4)
@@ -252,7 +252,7 @@ class Scheduler:
                     if missed:
                         task.record.skipped(missed)
                     task.pending = True
-                    task.record.release[:] = self._position
+                    task.record.release[WHOLE] = self._position
                     task.released_us = position_us
                     task.released_rest = rest
                     if back:
@@ -282,7 +282,7 @@ class Scheduler:
                 return  # one scan serves the edge and the period
             task.record.skipped(1)
         task.pending = True
-        task.record.release[:] = self._position
+        task.record.release[WHOLE] = self._position
         task.released_us = self._position_us
         task.released_rest = 0
         if self._real:
@@ -380,7 +380,7 @@ class Scheduler:
             if not self._real:
                 for task in self._events:
                     if task.pending:  # left over from the instant before
-                        task.record.release[:] = self._position
+                        task.record.release[WHOLE] = self._position
             if self.mailbox is not None and self.mailbox.count:
                 self.mailbox.apply()
             self._look()
@@ -450,7 +450,7 @@ class Scheduler:
             clock = self.clock
             start_us = clock.ticks_us()
         words[_SEQUENCE] = (words[_SEQUENCE] + 1) & _WRAP
-        image.now[:] = record.release
+        image.now[WHOLE] = record.release
         if self.mailbox is not None and self.mailbox.count:
             self.mailbox.apply()
         try:
