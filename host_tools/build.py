@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +77,8 @@ class Program:
         from host_tools.compiler.python_engine import EngineError, emit
 
         try:
-            return emit(self.ir)
+            # Names as in the bundle, so that it does not depend on the folder it was built in.
+            return emit(replace(self.ir, sources=tuple(self.source_names)))
         except EngineError as error:
             raise Failure(f"the python engine cannot run '{self.project.name}': {error}") from None
 

@@ -56,7 +56,7 @@ TASK = (
     ),
     Field(
         "watchdog_ms",
-        Whole(1, 3_600_000, "ms"),
+        Whole(1, 1_000_000, "ms"),
         "a scan that lasts longer is a fault; none by default",
     ),
 )
