@@ -507,6 +507,7 @@ class Scheduler:
         self._order = [other for other in self._order if other is not task]
         self._timed = [other for other in self._timed if other is not task]
         self._events = [other for other in self._events if other is not task]
+        self._only_events = len(self._events) == len(self._order)
         for row in task.output_ranges:
             mask = row[2] if len(row) > 2 else 0xFF
             for k in range(row[0], row[0] + row[1]):

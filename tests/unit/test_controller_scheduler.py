@@ -428,6 +428,12 @@ def test_the_first_fault_stays_and_when_all_have_faulted_the_run_ends():
     assert sched.run_virtual(scans=100) == 0
 
 
+def test_a_run_of_scans_ends_where_only_events_are_left_after_a_fault():
+    rows = [task(10, 1), task(0, 2, single=[STATE + 64, 0])]
+    sched = scheduler(rows, [failing(0, Fault(faults.DIVISION, 0)), lambda: None])
+    assert sched.run_virtual(scans=5) == 5
+
+
 def test_safe_values_of_the_manifest_reach_the_image():
     safe = [
         [QX, 2, "b1", True],
