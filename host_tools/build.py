@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,7 @@ class Program:
     def python(self) -> str:
         """Source text of the module `program` (the python engine). Raises Failure."""
         from host_tools.compiler.python_engine import EngineError, emit
+        from host_tools.compiler.record import replace
 
         try:
             # Names as in the bundle, so that it does not depend on the folder it was built in.
