@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from host_tools.build import Rejected, check, compile
 from host_tools.compiler.codes import CODES
@@ -384,3 +386,48 @@ def test_pages_show_what_they_say(code: str, tmp_path: Path) -> None:
         found = {d.code for d in check(load(tmp_path)).diagnostics}
         assert found - {"W0601"} == expected - {"W0601"}, name
         assert ("W0601" in found) >= ("W0601" in expected), name
+
+
+GOOD = """
+[io]
+"%IX0.0" = { pin = "GP2", pull = "up" }
+"%IW0" = { adc = "GP26", scale = [0, 27648] }
+"%QW1" = { pwm = "GP15", scale = [0, 1000], safe = 500 }
+main.lamp = { pin = "GP17", direction = "out" }
+
+[server.modbus-tcp]
+port = 5020
+
+[server.modbus-tcp.coils]
+"0..3" = "main.flags"
+20 = "%QX0.0:rw"
+
+[server.modbus-tcp.holding]
+0 = "main.counts:rw"
+"30..31" = "%MW2:rw"
+
+[task.fast]
+watchdog_ms = 50
+"""
+
+
+@settings(
+    derandomize=True,
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    st.integers(0, len(GOOD)),
+    st.integers(0, 8),
+    st.sampled_from(["", "9", "-", "[", '"', "main.", "[1]", "%X3", ".", "\n", "Q", "%MD0", "x"]),
+)
+def test_a_damaged_file_is_never_more_than_a_diagnostic(
+    project: Any, at: int, length: int, new: str
+) -> None:
+    checked = check(load(project(GOOD[:at] + new + GOOD[at + length :])))
+    for diagnostic in checked.diagnostics:
+        assert diagnostic.code in CODES
+        assert diagnostic.span.line >= 1
+    if checked.ok:
+        compile(checked.project).manifest()
