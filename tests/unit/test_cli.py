@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,15 @@ def test_every_command_has_help_and_json(name: str, capsys: pytest.CaptureFixtur
     assert main([name, "--help"]) == 0
     out, _ = text(capsys)
     assert "--json" in out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_documented(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    shown = set(re.findall(r"--[a-z-]+", text(capsys)[0])) - {"--help", "--json"}
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    section = page.split(f"## {name}\n")[1].split("\n## ")[0]
+    assert shown <= set(re.findall(r"--[a-z-]+", section)) | {"--on"}
 
 
 def test_unknown_commands_and_options(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,9 @@ from host_tools.compiler.codes import CODES
 from host_tools.compiler.diagnostics import Diagnostic, Reporter
 from host_tools.compiler.source import Source
 from host_tools.wiring.boards import all_boards, board_names
-from host_tools.wiring.file import Wiring, read_wiring
+from host_tools.wiring.channels import FIELDS as IO_FIELDS
+from host_tools.wiring.file import PROJECT, TASK, Wiring, read_wiring
+from host_tools.wiring.modbus_tcp import FIELDS as MODBUS_FIELDS
 
 HEAD = '[project]\nname = "tank"\nboard = "pico"\n'
 
@@ -279,3 +282,15 @@ def test_pwm_channels_of_the_rp2040() -> None:
             if pin.pwm:
                 n = int(pin.name[2:])
                 assert pin.pwm == f"{n // 2 % 8}{'AB'[n % 2]}"
+
+
+# --- documentation ---------------------------------------------------------------------------
+
+
+def test_every_key_and_board_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "wiring.md").read_text(encoding="utf-8")
+    fields = [*PROJECT, *TASK, *MODBUS_FIELDS, *(f for row in IO_FIELDS.values() for f in row)]
+    for field in fields:
+        assert f"`{field.name}`" in text or f"`{field.name} =" in text, field.name
+    for name in board_names():
+        assert f"| `{name}` |" in text
