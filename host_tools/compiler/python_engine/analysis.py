@@ -84,11 +84,17 @@ def stmt_parts(s: ir.Stmt) -> tuple[list[ir.Addr], list[ir.Expr], list[tuple[ir.
 
 
 def walk(block: tuple[ir.Stmt, ...]) -> Iterator[ir.Stmt]:
-    """Every statement of a block, nested ones too."""
-    for s in block:
-        yield s
-        for inner in stmt_parts(s)[2]:
-            yield from walk(inner)
+    """Every statement of a block, nested ones too, in the order of the text."""
+    open_blocks = [iter(block)]
+    while open_blocks:
+        for s in open_blocks[-1]:
+            yield s
+            inner = stmt_parts(s)[2]
+            if inner:
+                open_blocks.extend(iter(b) for b in reversed(inner))
+                break
+        else:
+            open_blocks.pop()
 
 
 def walk_expr(e: ir.Expr) -> Iterator[ir.Expr]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from host_tools.compiler import ir
 from host_tools.compiler.python_engine.analysis import expressions_of, stmt_parts, walk
@@ -33,10 +34,10 @@ class Outlined(Record):
 def outline(func: ir.Func) -> Outlined:
     """Shorten compound statements that are larger than LIMIT, where that can be done: a piece
     neither leaves the function or a loop around it nor sets two locals that others use."""
-    if all(_weight((s,)) <= LIMIT for s in func.body if any(stmt_parts(s)[2])):
-        return Outlined(func)
     outliner = _Outliner(func)
-    body = tuple(outliner.statement(s) for s in func.body)
+    if all(outliner.weight(s) <= LIMIT for s in func.body if any(stmt_parts(s)[2])):
+        return Outlined(func)
+    body = tuple([outliner.statement(s) for s in func.body])
     return Outlined(_started(replace(func, body=body)), tuple(outliner.pieces))
 
 
@@ -53,126 +54,153 @@ def _started(func: ir.Func, known: tuple[int, ...] | None = None) -> ir.Func:
     return replace(func, body=(*start, *func.body))
 
 
+class _Facts(Record):
+    """What counts about a statement, all that is nested in it included."""
+
+    weight: int  # nodes, those of an image access counted three times
+    mentions: Counter[int]  # how often each local is read or set
+    sets: frozenset[int]  # locals it sets
+    leaves: bool  # a RETURN, or BREAK or CONTINUE of a loop around it
+    returns: bool  # a RETURN
+
+
 class _Outliner:
     def __init__(self, func: ir.Func) -> None:
         self.func = func
         self.pieces: list[tuple[Piece, ir.Func]] = []
-        self._mentions = _mentions(func.body)
+        self._facts: dict[int, tuple[ir.Stmt, _Facts]] = {}  # by id; keeps the statement alive
         # Parameters are set and the result is read outside of every statement.
-        self._mentions.update(range(func.parameters))
+        self._mentions = Counter(range(func.parameters))
         if func.result is not None:
             self._mentions[func.result] += 1
+        for s in func.body:
+            self._mentions += self._about(s).mentions
+
+    def weight(self, s: ir.Stmt) -> int:
+        return self._about(s).weight
+
+    def _about(self, s: ir.Stmt) -> _Facts:
+        known = self._facts.get(id(s))
+        if known is None:
+            known = self._facts[id(s)] = (s, self._found(s))
+        return known[1]
+
+    def _found(self, s: ir.Stmt) -> _Facts:
+        addrs, _, blocks = stmt_parts(s)
+        weight = 1 + 3 * len(addrs)
+        mentions: Counter[int] = Counter()
+        sets: set[int] = set()
+        for e in expressions_of(s):
+            weight += 3 if isinstance(e, ir.Load | ir.LoadBit) else 1
+            if isinstance(e, ir.Local):
+                mentions[e.index] += 1
+        match s:
+            case Piece(takes=takes, gives=gives):
+                mentions.update(takes)
+                sets = set() if gives is None else {gives}
+            case ir.SetLocal(index=index):
+                sets = {index}
+            case ir.Call(result=int() as index):
+                sets = {index}
+        mentions.update(sets)
+        returns = isinstance(s, ir.Return)
+        leaves = isinstance(s, ir.Return | ir.Break | ir.Continue)
+        for block in blocks:
+            for inner in block:
+                about = self._about(inner)
+                weight += about.weight
+                mentions.update(about.mentions)
+                sets |= about.sets
+                returns = returns or about.returns
+                leaves = leaves or about.leaves
+        if isinstance(s, ir.Loop):
+            leaves = returns
+        return _Facts(weight, mentions, frozenset(sets), leaves, returns)
 
     def statement(self, s: ir.Stmt) -> ir.Stmt:
-        if _weight((s,)) <= LIMIT:
+        """`s`, first what is in it shortened, then itself where it is still too large."""
+        if self.weight(s) <= LIMIT:
             return s
+        s = self._with_blocks(s, self._shortened)
+        return s if self.weight(s) <= LIMIT else self._with_blocks(s, self._moved)
+
+    def _with_blocks(
+        self, s: ir.Stmt, change: Callable[[tuple[ir.Stmt, ...]], tuple[ir.Stmt, ...]]
+    ) -> ir.Stmt:
         match s:
             case ir.If(then=then, orelse=orelse):
-                return replace(s, then=self._block(then), orelse=self._block(orelse))
+                return replace(s, then=change(then), orelse=change(orelse))
             case ir.Switch(branches=branches, orelse=orelse):
-                new = tuple((ranges, self._block(b)) for ranges, b in branches)
-                return replace(s, branches=new, orelse=self._block(orelse))
+                new = tuple([(ranges, change(b)) for ranges, b in branches])
+                return replace(s, branches=new, orelse=change(orelse))
             case ir.Loop(body=body, step=step):
-                # The first statement often is the loop's condition: it stays.
-                first = tuple(self.statement(x) for x in body[:1])
-                return replace(s, body=first + self._block(body[1:]), step=self._block(step))
+                return replace(s, body=change(body), step=change(step))
         return s
 
-    def _block(self, block: tuple[ir.Stmt, ...]) -> tuple[ir.Stmt, ...]:
+    def _shortened(self, block: tuple[ir.Stmt, ...]) -> tuple[ir.Stmt, ...]:
+        return tuple([self.statement(s) for s in block])
+
+    def _moved(self, block: tuple[ir.Stmt, ...]) -> tuple[ir.Stmt, ...]:
+        """The block with runs of its statements in pieces."""
         out: list[ir.Stmt] = []
-        run: list[ir.Stmt] = []
-        for s in (self.statement(s) for s in block):
-            if not _stays(s):
-                run.append(s)
-                if _weight(tuple(run)) <= LIMIT and len(self._gives(run)) <= 1:
-                    continue
-                run.pop()
+        run = _Run()
+        for s in block:
+            about = self._about(s)
+            longer = run.with_(s, about)
+            if not about.leaves and longer.weight <= LIMIT and len(self._gives(longer)) <= 1:
+                run = longer
+                continue
             self._move(run, out)
-            if _stays(s) or len(self._gives([s])) > 1:
+            run = _Run().with_(s, about)
+            if about.leaves or len(self._gives(run)) > 1:
                 out.append(s)
-                run = []
-            else:
-                run = [s]
+                run = _Run()
         self._move(run, out)
         return tuple(out)
 
-    def _move(self, run: list[ir.Stmt], out: list[ir.Stmt]) -> None:
+    def _gives(self, run: _Run) -> list[int]:
+        """Locals that the run sets and that are mentioned outside of it."""
+        return sorted(i for i in run.sets if run.mentions[i] < self._mentions[i])
+
+    def _move(self, run: _Run, out: list[ir.Stmt]) -> None:
         """Put the run into a piece if it is worth a call, else leave it where it is."""
-        body = tuple(run)
-        if _weight(body) <= _WORTH:
-            out.extend(body)
+        if run.weight <= _WORTH:
+            out.extend(run.body)
             return
-        inside = _mentions(body)
-        takes = tuple(sorted(i for i in inside if inside[i] < self._mentions[i]))
+        takes = tuple(sorted(i for i in run.mentions if run.mentions[i] < self._mentions[i]))
         gives = self._gives(run)
         number = len(self.pieces) + 1
         piece = Piece(f"{self.func.name}#{number}", takes, gives[0] if gives else None)
         name = f"{self.func.source_name or self.func.name}_{number}"
-        pos = next((s.pos for s in walk(body) if isinstance(s, ir.Mark)), self.func.pos)
+        pos = next((s.pos for s in walk(run.body) if isinstance(s, ir.Mark)), self.func.pos)
         func = replace(
-            self.func, name=piece.name, source_name=name, result=piece.gives, body=body, pos=pos
+            self.func,
+            name=piece.name,
+            source_name=name,
+            result=piece.gives,
+            body=run.body,
+            pos=pos,
         )
         self.pieces.append((piece, _started(func, takes)))
         out.append(piece)
         # What was said inside of a piece about its locals is now said by the call.
-        self._mentions -= inside
-        self._mentions += Counter(_piece_locals(piece))
-
-    def _gives(self, run: list[ir.Stmt]) -> list[int]:
-        """Locals that the run sets and that are mentioned outside of it."""
-        inside = _mentions(tuple(run))
-        return sorted(i for i in _set_in(tuple(run)) if inside[i] < self._mentions[i])
+        self._mentions -= run.mentions
+        self._mentions += self._about(piece).mentions
 
 
-def _piece_locals(piece: Piece) -> list[int]:
-    return [*piece.takes, *([] if piece.gives is None else [piece.gives])]
+class _Run:
+    """Statements one after the other, and what counts about them together."""
 
+    def __init__(self) -> None:
+        self.body: tuple[ir.Stmt, ...] = ()
+        self.weight = 0
+        self.mentions: Counter[int] = Counter()
+        self.sets: frozenset[int] = frozenset()
 
-def _mentions(block: tuple[ir.Stmt, ...]) -> Counter[int]:
-    """How often each local is read or set."""
-    found: Counter[int] = Counter()
-    for s in walk(block):
-        if isinstance(s, Piece):
-            found.update(_piece_locals(s))
-        for e in expressions_of(s):
-            if isinstance(e, ir.Local):
-                found[e.index] += 1
-    found.update(_sets(block))
-    return found
-
-
-def _sets(block: tuple[ir.Stmt, ...]) -> list[int]:
-    found = []
-    for s in walk(block):
-        if isinstance(s, ir.SetLocal):
-            found.append(s.index)
-        elif isinstance(s, ir.Call) and s.result is not None:
-            found.append(s.result)
-    return found
-
-
-def _set_in(block: tuple[ir.Stmt, ...]) -> set[int]:
-    pieces = {s.gives for s in walk(block) if isinstance(s, Piece) and s.gives is not None}
-    return set(_sets(block)) | pieces
-
-
-def _weight(block: tuple[ir.Stmt, ...]) -> int:
-    """Nodes, those of an image access counted three times."""
-    total = 0
-    for s in walk(block):
-        total += 1 + 3 * len(stmt_parts(s)[0])
-        for e in expressions_of(s):
-            total += 3 if isinstance(e, ir.Load | ir.LoadBit) else 1
-    return total
-
-
-def _stays(s: ir.Stmt, loops: int = 0) -> bool:
-    """The statement can leave the block otherwise than at its end."""
-    match s:
-        case ir.Return():
-            return True
-        case ir.Break() | ir.Continue():
-            return loops == 0
-        case ir.Loop():
-            loops += 1
-    return any(_stays(inner, loops) for block in stmt_parts(s)[2] for inner in block)
+    def with_(self, s: ir.Stmt, about: _Facts) -> _Run:
+        longer = _Run()
+        longer.body = (*self.body, s)
+        longer.weight = self.weight + about.weight
+        longer.mentions = self.mentions + about.mentions
+        longer.sets = self.sets | about.sets
+        return longer
