@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.declarations import Declarations, declared
+from host_tools.compiler.declarations import MAX_BYTES, Declarations, declared
 from host_tools.compiler.diagnostics import Diagnostic, Reporter, in_order
 from host_tools.compiler.initial import write_initial
 from host_tools.compiler.layout import (
+    AREA_UNIT,
     HEADER_SIZE,
     TASK_SIZE,
     Allocated,
@@ -103,6 +104,7 @@ class _Linker:
         self.instances: dict[str, dict[str, Symbol]] = {}
         self._waiting: dict[int, Symbol] = {}
         self._depths: dict[str, int] = {}
+        self._oversized = False
 
     # --- the order of things -----------------------------------------------------------------
 
@@ -116,10 +118,12 @@ class _Linker:
         for variable in retained:
             variable.offset = self.image.take(variable.type)
             self._retained_symbol(variable)
+            self._check_size(self._waiting[id(variable)].span)
         retain = (retain_start, self.image.align() - retain_start)
         self._lower_everything(plans, instances)
+        self._check_unused()
         tasks, size = self._tasks(plans)
-        initial = self._initial()
+        initial = self._initial() if not self._oversized else []
         layout = describe(self.image, retain, size, [p.name for p in plans])
         header = b"TAKT" + (1).to_bytes(2, "little") + len(plans).to_bytes(2, "little")
         header += bytes.fromhex(layout["hash"])
@@ -134,6 +138,12 @@ class _Linker:
             uses_lreal=uses_lreal(functions),
         )
         return program, layout
+
+    def _check_size(self, span: Span) -> None:
+        """Report, once, that the image becomes too large with what stands at `span`."""
+        if self.image.at > MAX_BYTES and not self._oversized:
+            self._oversized = True
+            self.names.too_large("with this the image would take", self.image.at, span)
 
     # --- located variables -------------------------------------------------------------------
 
@@ -177,18 +187,21 @@ class _Linker:
             if node.address is None:
                 message, help_ = (
                     f"%{node.area}* has no address yet",
-                    "write the address, for example %IX0.0",
+                    f"write the address, for example %{node.area}{node.size}0"
+                    + (".0" if node.size == "X" else ""),
                 )
             elif where is not None:
                 message = f"%{node.area}{node.size} addresses end at {MAX_ADDRESS} bytes"
-                help_ = "use a smaller address"
+                last = MAX_ADDRESS // AREA_UNIT[node.size]
+                help_ = f"the last one is %{node.area}{node.size}{last}"
             elif node.size == "X":
                 message = "a bit address is byte.bit, the bit from 0 to 7"
                 help_ = f"for example %{node.area}X{node.address[0]}.0"
             else:
                 message, help_ = (
                     f"%{node.area}{node.size} takes one number",
-                    f"for example %{node.area}{node.size}{node.address[0]}",
+                    f"for example %{node.area}{node.size}{node.address[0]}; "
+                    f"a bit of it is %{node.area}{node.size}{node.address[0]}.%X0",
                 )
             self.reporter.report("E0270", message, node.span, help=help_)
             return None
@@ -253,6 +266,7 @@ class _Linker:
             self._waiting[id(entry)] = symbol
         else:
             entry.offset = symbol.offset = self.image.take(t)
+        self._check_size(ident.span)
         return symbol
 
     def _retained_symbol(self, variable: Allocated) -> None:
@@ -309,6 +323,20 @@ class _Linker:
         check_recursion(self.reporter, self.touches, self.functions)
         check_tasks(self.reporter, plans, self.touches)
         check_overlap(self.reporter, [d for u in self.units for d in u.directs])
+
+    def _check_unused(self) -> None:
+        """Types and function blocks that no variable has are checked like those that are used."""
+        for unit in self.units:
+            for d in unit.declarations:
+                if isinstance(d, tree.TypeDecl):
+                    t = self.names.named_type(d.name.name, d.name.span)
+                    init = d.init if d.init is not None else self.names.default_init(d.spec)
+                elif isinstance(d, tree.Pou) and d.kind == "FUNCTION_BLOCK":
+                    t, init = self.names.fb_type(d), None
+                else:
+                    continue
+                if not isinstance(t, Unknown):
+                    write_initial(self.names, bytearray(size_align(t)[0]), 0, t, init)
 
     def _task_function(self, plan: TaskPlan, name: str) -> tuple[ir.Func, Touch]:
         from host_tools.compiler.lowering.configuration import connect_inputs, connect_outputs
@@ -369,6 +397,8 @@ class _Linker:
             touch = closure(self.touches, name)
             stack = self.image.align()
             self.image.at += self._stack_depth(name)
+            if plan.span is not None:
+                self._check_size(plan.span)
             single = plan.single(self._body()) if plan.single is not None else None
             tasks.append(
                 ir.Task(

@@ -34,6 +34,8 @@ def round_float(value: float | int | Fraction, kind: str) -> float:
     exact = abs(exact)
     if exact == 0:
         return 0.0
+    if exact >= 1 << 128:
+        return sign * math.inf
     exponent = max(exact.numerator.bit_length() - exact.denominator.bit_length() - 24, -149)
     while exact >= Fraction(2) ** (exponent + 24):
         exponent += 1

@@ -34,7 +34,8 @@ FIELD_SECTIONS = ("VAR", "VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT", "VAR_STAT")
 """Blocks whose variables live in the instance."""
 
 MAX_STRING = 32_767
-MAX_ARRAY_BYTES = 1 << 24
+MAX_BYTES = 1 << 24
+"""The largest array, structure, frame and image."""
 
 Declared = tuple[tree.VarBlock, tree.VarDecl, tree.Identifier]
 
@@ -417,13 +418,8 @@ class Declarations:
             return UNKNOWN
         t = ArrayType(tuple(bounds), element)
         size = t.count * size_align(element)[0]
-        if size > MAX_ARRAY_BYTES:
-            self.reporter.report(
-                "E0214",
-                f"this array would take {size:,} bytes",
-                spec.span,
-                help=f"the limit is {MAX_ARRAY_BYTES:,} bytes; boards have far less",
-            )
+        if size > MAX_BYTES:
+            self.too_large("this array would take", size, spec.span)
             return UNKNOWN
         return t
 
@@ -440,7 +436,7 @@ class Declarations:
         for decl in spec.fields:
             for ident in decl.names:
                 self._field(t, decl, ident, "VAR", retain=False)
-        _close(t)
+        self._close(t, spec.span)
         return t
 
     def _field(
@@ -463,6 +459,22 @@ class Declarations:
         owner.size = offset + size
         owner.align = max(owner.align, align)
 
+    def _close(self, owner: StructType | FbType, span: Span) -> None:
+        """Round the size up to the alignment; nothing has size 0."""
+        owner.size = max((owner.size + owner.align - 1) // owner.align * owner.align, owner.align)
+        if owner.size > MAX_BYTES:
+            self.too_large(f"{owner} would take", owner.size, span)
+            owner.fields.clear()
+            owner.size = owner.align = 1
+
+    def too_large(self, what: str, size: int, span: Span) -> None:
+        self.reporter.report(
+            "E0214",
+            f"{what} {size:,} bytes",
+            span,
+            help=f"the limit is {MAX_BYTES:,} bytes; boards have far less",
+        )
+
     def _enum(self, spec: tree.EnumSpec, name: str) -> Type:
         base = INT
         if spec.base is not None:
@@ -478,11 +490,13 @@ class Declarations:
             base = found
         t = EnumType(name, base, span=spec.span)
         following = 0
+        first: dict[str, Span] = {}
         for i, v in enumerate(spec.values):
             key = fold(v.name.name)
             if key in t.values:
-                self.duplicate(v.name, v.name.span)
+                self.duplicate(v.name, first[key])
                 continue
+            first[key] = v.name.span
             if v.value is not None:
                 number = self._enum_number(t, v.value)
                 following = number if number is not None else following
@@ -567,7 +581,7 @@ class Declarations:
                 retain = bool({"RETAIN", "PERSISTENT"} & block.qualifiers)
                 self._field(t, decl, ident, block.kind, retain)
         self._resolving.pop()
-        _close(t)
+        self._close(t, pou.name.span)
         self._fb_types[id(pou)] = t
         return t
 
@@ -584,8 +598,3 @@ class Declarations:
         if isinstance(t, Elementary) and t.group == "real":
             return 0.0
         return 0
-
-
-def _close(owner: StructType | FbType) -> None:
-    """Round the size up to the alignment; nothing has size 0."""
-    owner.size = max((owner.size + owner.align - 1) // owner.align * owner.align, owner.align)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from host_tools.compiler import tree
 from host_tools.compiler.constants import pack_scalar
-from host_tools.compiler.declarations import MAX_ARRAY_BYTES, Declarations
-from host_tools.compiler.diagnostics import did_you_mean
+from host_tools.compiler.declarations import MAX_BYTES, Declarations
+from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
     ArrayType,
@@ -69,11 +69,12 @@ def _array(
     most = t.count // one_count
     if len(values) > most:
         assert init is not None
+        what = "row" if rows else "element"
         names.reporter.report(
             "E0219",
             f"too many initial values for {t}",
             init.span,
-            help=f"it has {most} elements; remove the surplus or make the array larger",
+            help=f"it has {most} {what}{'s' * (most != 1)}; remove the surplus, or make it larger",
         )
         del values[most:]
     for i, v in enumerate(values):
@@ -96,7 +97,7 @@ def _flatten(
         count = names.integer_constant(e.count, "a repetition count")
         if count is None:
             continue
-        if not 0 <= count <= MAX_ARRAY_BYTES:
+        if not 0 <= count <= MAX_BYTES:
             names.reporter.report(
                 "E0220",
                 f"{count} is no repetition count",
@@ -130,7 +131,15 @@ def _struct(
                     f"{t} has no member '{f.name.name}'",
                     f.name.span,
                     help=did_you_mean(f.name.name, members)
-                    or f"its members are {', '.join(members[:12])}",
+                    or f"it has {', '.join(members[:12])}",
+                )
+            elif key in given:
+                names.reporter.report(
+                    "E0249",
+                    f"'{f.name.name}' is given twice",
+                    f.span,
+                    others=[Label(given[key].span, "first here")],
+                    help="remove one of them",
                 )
             else:
                 given[key] = f.value

@@ -53,32 +53,11 @@ def by_reference(p: Parameter) -> bool:
     return p.section != "VAR_INPUT" or is_aggregate(p.type)
 
 
-def call_expression(body: Body, node: tree.Call, expected: Type | None) -> Value:
-    """A call whose value is wanted."""
-    value = call(body, node, expected)
-    if value is None:
-        return expressions.unknown(node.span)
-    if value.type is NO_VALUE:
-        block = body.declarations.find_pou(str(node.callee.span.text)) is None
-        body.reporter.report(
-            "E0244",
-            "this call has no value",
-            node.span,
-            help="call the block in a statement of its own, then read its outputs"
-            if block
-            else "give the FUNCTION a result type, or call it in a statement of its own",
-        )
-        return expressions.unknown(node.span)
-    return value
-
-
-NO_VALUE = Unknown()
-"""The type of what a function without result, or a function block, gives back. Its identity tells
-it from the type of what was reported."""
-
-
-def call(body: Body, node: tree.Call, expected: Type | None = None) -> Value | None:
-    """Lower a call; the type is NO_VALUE where it has none; None where it was reported."""
+def call(
+    body: Body, node: tree.Call, expected: Type | None = None, wants_value: bool = False
+) -> Value | None:
+    """Lower a call; None where it has no value or was reported. `wants_value`: to have none is a
+    mistake."""
     from host_tools.compiler.lowering import standard
 
     callee = node.callee
@@ -92,6 +71,9 @@ def call(body: Body, node: tree.Call, expected: Type | None = None) -> Value | N
                     return made
             pou = body.declarations.find_pou(callee.name)
             if pou is not None and pou.kind == "FUNCTION":
+                if wants_value and pou.result is None and not body.constants_only:
+                    _no_value(body, node, "give the FUNCTION a result type, or")
+                    return None
                 return _function(body, node, pou)
             if pou is not None:
                 _not_callable(body, callee, pou)
@@ -103,7 +85,7 @@ def call(body: Body, node: tree.Call, expected: Type | None = None) -> Value | N
                 callee.span,
                 label="not found",
                 help=did_you_mean(callee.name, known)
-                or f"declare it: FUNCTION {callee.name} : <type> … END_FUNCTION",
+                or "declare the function, or an instance of a function block, of this name",
             )
             return None
     where = places.place(body, callee)
@@ -121,8 +103,20 @@ def call(body: Body, node: tree.Call, expected: Type | None = None) -> Value | N
                 else "only functions and function block instances can",
             )
         return None
-    _block(body, node, where, where.type)
-    return Value(NO_VALUE, expressions.NOTHING, node.span)
+    if wants_value:
+        _no_value(body, node, "read the outputs of the block, and")
+    else:
+        _block(body, node, where, where.type)
+    return None
+
+
+def _no_value(body: Body, node: tree.Call, help_: str) -> None:
+    body.reporter.report(
+        "E0244",
+        "this call has no value",
+        node.span,
+        help=f"{help_} call it in a statement of its own",
+    )
 
 
 def _not_callable(body: Body, callee: tree.Name, pou: tree.Pou) -> None:
@@ -178,7 +172,7 @@ def _function(body: Body, node: tree.Call, pou: tree.Pou) -> Value | None:
     for target, slot, t, negated in outputs:
         _deliver(body, target, places.load(body, Place(t, target.span, slot)), negated)
     if result_type is None:
-        return Value(NO_VALUE, expressions.NOTHING, node.span)
+        return None
     if result_slot is not None:
         return Value(result_type, ir.AddrOf("u32", result_slot), node.span, addr=result_slot)
     if result is None:
@@ -270,12 +264,7 @@ def _reference_to(
         return expressions.unknown(node.span)
     if where.bit is not None:
         if after is None:
-            body.reporter.report(
-                "E0248",
-                "a single bit has no address to pass as VAR_IN_OUT",
-                node.span,
-                help="copy it to a BOOL variable, pass that, and copy it back",
-            )
+            places.no_address(body, node.span)
             return expressions.unknown(node.span)
         where = places.frozen(body, where)
         slot = body.frame_slot(BOOL)
@@ -295,6 +284,8 @@ def match_arguments(
     position_ = 0
     for a in node.arguments:
         if a.name is None:
+            if _meant_assignment(body, a, list(by_name)):
+                return None
             if position_ >= len(params):
                 body.reporter.report(
                     "E0245",
@@ -351,6 +342,23 @@ def match_arguments(
     return given if ok else None
 
 
+def _meant_assignment(body: Body, a: tree.Argument, names: list[str]) -> bool:
+    """Whether `IN = x` was written for `IN := x`; reports it."""
+    test = a.value
+    if not (isinstance(test, tree.Binary) and test.op == "=" and isinstance(test.left, tree.Name)):
+        return False
+    name = test.left.name
+    if fold(name) not in names or body.lookup(name, test.left.span) is not None:
+        return False
+    body.reporter.report(
+        "E0105",
+        f"'=' compares; a value is given to the parameter '{name}' with ':='",
+        test.span,
+        help=f"write {name} := {test.right.span.text}",
+    )
+    return True
+
+
 def _no_parameter(body: Body, ident: tree.Identifier, callee: str, known: list[str]) -> None:
     body.reporter.report(
         "E0252",
@@ -380,6 +388,8 @@ def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> None:
     position_ = 0
     for a in node.arguments:
         if a.name is None:
+            if _meant_assignment(body, a, list(t.fields)):
+                return
             if position_ >= len(inputs):
                 body.reporter.report(
                     "E0245",

@@ -72,7 +72,7 @@ def configure(names: Declarations) -> tuple[list[TaskPlan], list[ProgramInstance
             found.programs.append(instance)
     if free:
         plans.append(TaskPlan("freewheeling", 0, LOWEST_PRIORITY, free[0].span, None, free))
-    if not instances:
+    if not any(r.programs for r in names.configurations[0].resources):
         names.reporter.report(
             "E0277",
             "this CONFIGURATION starts no program",
@@ -106,8 +106,12 @@ def _instance(
             declared.type.span,
             label=f"this is a {pou.kind}" if pou is not None else "",
             help=did_you_mean(declared.type.name, programs)
-            or (f"the programs are {', '.join(programs)}" if programs else ""),
+            or (f"the programs are {', '.join(programs)}" if programs else "declare one: PROGRAM"),
         )
+        return None
+    taken = names.globals.get(fold(declared.name.name))
+    if taken is not None:
+        names.duplicate(declared.name, taken[2].span)
         return None
     for other in before:
         if fold(other.name) == fold(declared.name.name):
@@ -126,36 +130,29 @@ def _instance(
 def _task(names: Declarations, task: tree.TaskDecl) -> TaskPlan:
     plan = TaskPlan(task.name.name, 0, LOWEST_PRIORITY, task.name.span)
     known = ("INTERVAL", "PRIORITY", "SINGLE")
+    released = False
     for a in task.parameters:
         key = fold(a.name.name) if a.name is not None else ""
         if key not in known or a.value is None or a.output:
+            released = True  # or so it was meant
             names.reporter.report(
                 "E0279",
                 f"a TASK has no parameter '{a.name.name if a.name else a.span.text}'",
                 a.span,
                 help=did_you_mean(key, known) or "it has INTERVAL, PRIORITY and SINGLE",
             )
-        elif key == "SINGLE":
-            plan.single = _single(a.value)
-        elif key == "INTERVAL":
-            value = names.constant(a.value, TIME, "INTERVAL")
-            if value is not None:
-                assert isinstance(value.const, int)
-                if value.const <= 0:
-                    names.reporter.report(
-                        "E0281",
-                        "INTERVAL must be longer than zero",
-                        a.value.span,
-                        help="for example INTERVAL := T#10ms",
-                    )
-                else:
-                    plan.interval_ns = value.const
-        else:
+        elif key == "PRIORITY":
             value = names.constant(a.value, UINT, "PRIORITY")
             if value is not None:
                 assert isinstance(value.const, int)
                 plan.priority = value.const
-    if not plan.interval_ns and plan.single is None:
+        elif key == "SINGLE":
+            released = True
+            plan.single = _single(a.value)
+        else:
+            released = True
+            plan.interval_ns = _interval(names, a.value)
+    if not released:
         names.reporter.report(
             "E0281",
             f"task '{plan.name}' is never released",
@@ -165,13 +162,30 @@ def _task(names: Declarations, task: tree.TaskDecl) -> TaskPlan:
     return plan
 
 
+def _interval(names: Declarations, node: tree.Expr) -> int:
+    value = names.constant(node, TIME, "INTERVAL")
+    if value is None:
+        return 0
+    assert isinstance(value.const, int)
+    if value.const <= 0:
+        names.reporter.report(
+            "E0281",
+            "INTERVAL must be longer than zero",
+            node.span,
+            help="for example INTERVAL := T#10ms",
+        )
+    return max(value.const, 0)
+
+
 def _single(node: tree.Expr) -> Callable[[Body], tuple[int, int] | None]:
     def find(body: Body) -> tuple[int, int] | None:
-        where = places.place(body, node)
-        if where is None:
+        variable = isinstance(node, tree.Name | tree.Direct | tree.Member | tree.Index)
+        where = places.place(body, node) if variable else None
+        if variable and where is None:
             return None
-        plain = where.addr is not None and where.addr.base == "static" and not where.addr.terms
-        if base_of(where.type) is not BOOL or not plain:
+        addr = where.addr if where is not None else None
+        plain = addr is not None and addr.base == "static" and not addr.terms
+        if where is None or base_of(where.type) is not BOOL or not plain:
             body.reporter.report(
                 "E0282",
                 "SINGLE needs a global BOOL variable",

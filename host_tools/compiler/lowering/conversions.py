@@ -24,6 +24,7 @@ from host_tools.compiler.types import (
     Type,
     Unknown,
     base_of,
+    is_aggregate,
     is_integer,
     is_real,
 )
@@ -113,9 +114,24 @@ def conversion(body: Body, value: Value, target: Type, span: Span, name: str) ->
             f"there is no conversion from {value.type} to {target}",
             span,
             label=f"{name} is not defined",
+            help=_instead(source, target),
         )
         return expressions.unknown(span)
     return made
+
+
+def _instead(source: Type, target: Type) -> str:
+    """What to do where there is no conversion."""
+    if is_aggregate(source):
+        return "convert its members or elements one by one"
+    if isinstance(source, StringType):
+        return "text converts to numbers, BOOL and CHAR"
+    if isinstance(source, Elementary) and isinstance(target, Elementary):
+        if source.group in TIME_GROUPS and target.group in TIME_GROUPS:
+            return "DT converts to DATE and TOD; CONCAT_DATE_TOD(…) puts them together"
+        if "char" in (source.group, target.group):
+            return "go by way of STRING or BYTE"
+    return "go by way of a type that both convert to, for example DINT or STRING"
 
 
 def _elementary(value: Value, source: Elementary, target: Elementary, span: Span) -> Value | None:

@@ -40,39 +40,36 @@ def check_recursion(
     done: set[str] = set()
     for start in touches:
         path: list[str] = []
-        todo: list[tuple[str, int]] = [(start, 0)]
+        todo: list[tuple[str, bool]] = [(start, False)]
         while todo:
-            name, depth = todo.pop()
-            del path[depth:]
-            if name in path:
-                cycle = [*path[path.index(name) :], name]
-                first, second = cycle[0], cycle[1]
-                span = touches[first].calls[second]
-                shown = " → ".join(functions[n].source_name for n in cycle if n in functions)
-                others = [
-                    Label(
-                        touches[a].calls[b],
-                        f"{functions[a].source_name} calls {functions[b].source_name}",
-                    )
-                    for a, b in itertools.pairwise(cycle)
-                ]
-                reporter.report(
-                    "E0283",
-                    f"recursion: {shown}",
-                    span,
-                    label="this call closes the circle" if not others else "here",
-                    others=others,
-                    help="use a loop; a PLC must know how deep its stack gets",
-                )
+            name, leaving = todo.pop()
+            if leaving:
+                done.add(path.pop())
+            elif name in path:
+                _report_recursion(reporter, touches, functions, [*path[path.index(name) :], name])
                 return
-            if name in done:
-                continue
-            path.append(name)
-            callees = touches[name].calls if name in touches else {}
-            for callee in callees:
-                todo.append((callee, depth + 1))
-            if not callees:
-                done.add(name)
+            elif name not in done:
+                path.append(name)
+                todo.append((name, True))
+                todo += [(callee, False) for callee in touches[name].calls if callee in touches]
+
+
+def _report_recursion(
+    reporter: Reporter, touches: dict[str, Touch], functions: dict[str, ir.Func], cycle: list[str]
+) -> None:
+    called = [functions[n].source_name for n in cycle]
+    steps = [
+        (touches[a].calls[b], f"{functions[a].source_name} calls {functions[b].source_name}")
+        for a, b in itertools.pairwise(cycle)
+    ]
+    reporter.report(
+        "E0283",
+        f"recursion: {' → '.join(called)}",
+        steps[0][0],
+        label=steps[0][1],
+        others=[Label(span, text) for span, text in steps[1:]],
+        help="use a loop; a PLC must know how deep its stack gets",
+    )
 
 
 def check_tasks(reporter: Reporter, plans: list[TaskPlan], touches: dict[str, Touch]) -> None:
@@ -128,7 +125,7 @@ def check_overlap(reporter: Reporter, directs: list[tree.Direct]) -> None:
             if area_of(other) != area_of(node):
                 reporter.report(
                     "W0302",
-                    f"{node.span.text} is not a part of {other.span.text}",
+                    f"{node.span.text} and {other.span.text} do not share memory",
                     node.span,
                     others=[Label(other.span, "each size has a range of its own")],
                     help="take a word apart with word.%X0 or word.%B1",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 from host_tools.compiler import ir, tree
 from host_tools.compiler.constants import round_float, wrap
 from host_tools.compiler.diagnostics import Label, did_you_mean
+from host_tools.compiler.ir import INT_RANGE
 from host_tools.compiler.lowering import calls, operators
 from host_tools.compiler.lowering.body import Body, scalar_const
 from host_tools.compiler.lowering.places import load, place
@@ -23,6 +25,7 @@ from host_tools.compiler.types import (
     REAL,
     ULINT,
     UNKNOWN,
+    ArrayType,
     Elementary,
     EnumType,
     FbType,
@@ -70,21 +73,24 @@ def expression(body: Body, node: tree.Expr, expected: Type | None = None) -> Val
         case tree.Binary():
             return operators.binary(body, node, expected)
         case tree.Call():
-            return calls.call_expression(body, node, expected)
+            value = calls.call(body, node, expected, wants_value=True)
+            return value if value is not None else unknown(node.span)
         case tree.Missing():
             return unknown(node.span)
         case tree.ArrayInit() | tree.StructInit() | tree.Repeat():
             body.reporter.report(
-                "E0222",
-                "a list of values can only initialise a variable",
+                "E0221",
+                "a list of values stands where one value is needed",
                 node.span,
-                help="assign the elements one by one, or declare a CONSTANT and copy it",
+                help="write a single value",
             )
             return unknown(node.span)
         case tree.Name():
             named = _named_value(body, node, expected)
             if named is not None:
                 return named
+            if isinstance(expected, EnumType) and _is_nothing(body, node):
+                return _enum_value(body, expected, node.name, node.span)
         case tree.Member(base=tree.Name() as base):
             named = _enum_member(body, base, node)
             if named is not None:
@@ -103,6 +109,12 @@ def direct_type(node: tree.Direct, default: Type, wanted: Type) -> Type:
     return wanted if plain and size_align(wanted)[0] == size_align(default)[0] else default
 
 
+def _is_nothing(body: Body, node: tree.Name) -> bool:
+    """Whether the name is neither a variable nor a POU."""
+    nothing = body.lookup(node.name, node.span) is None
+    return nothing and body.declarations.find_pou(node.name) is None
+
+
 # --- literals --------------------------------------------------------------------------------
 
 
@@ -119,7 +131,7 @@ def literal(body: Body, node: tree.Literal, expected: Type | None) -> Value:
         plain = Value(ANY_INT, ir.Const("i64", value), span, value)
         return plain if prefix is None else convert(body, plain, prefix)
     if node.kind == "real":
-        plain = constant_value(ANY_REAL, Fraction(str(value)), span)
+        plain = constant_value(ANY_REAL, exactly(str(value)), span)
         return plain if prefix is None else convert(body, plain, prefix)
     if node.kind in ("string", "wstring"):
         wide = node.kind == "wstring"
@@ -137,11 +149,26 @@ def literal(body: Body, node: tree.Literal, expected: Type | None) -> Value:
     return constant_value(ELEMENTARY[fold(name)], value, span)
 
 
+def exactly(digits: str) -> Fraction:
+    """The value of a real literal. Far outside of all types it need not be exact, and computing it
+    could take for ever."""
+    mantissa, _, exponent = digits.lower().partition("e")
+    size = len(mantissa.partition(".")[0]) + int(exponent or 0)
+    if abs(size) > 5_000 and any(d in "123456789" for d in mantissa):
+        return Fraction(10) ** (5_000 if size > 0 else -5_000)
+    return Fraction(digits)
+
+
 def _enum_value(body: Body, t: Type, name: str, span: Span) -> Value:
     if isinstance(t, Unknown):
         return unknown(span)
     if not isinstance(t, EnumType):
-        body.reporter.report("E0223", f"{t} is not an enumeration", span)
+        body.reporter.report(
+            "E0223",
+            f"{t} is not an enumeration",
+            span,
+            help="'.' and '#' after the name of a type give one of its values",
+        )
         return unknown(span)
     number = t.values.get(fold(name))
     if number is None:
@@ -151,6 +178,7 @@ def _enum_value(body: Body, t: Type, name: str, span: Span) -> Value:
             span,
             help=did_you_mean(name, t.spelling.values())
             or f"its values are {', '.join(t.spelling.values())}",
+            others=[Label(t.span, "declared here")] if t.span is not None else (),
         )
         return unknown(span)
     return constant_value(t, number, span)
@@ -283,20 +311,16 @@ def _from_literal(body: Body, value: Value, target: Type) -> Value:
     assert not isinstance(const, bytes)
     if isinstance(target, Elementary):
         if target.group == "real" and isinstance(const, int | Fraction):
-            return constant_value(target, round_float(Fraction(const), target.kind), value.span)
+            rounded = round_float(Fraction(const), target.kind)
+            if not math.isinf(rounded):
+                return constant_value(target, rounded, value.span)
+            further = target is REAL and not math.isinf(round_float(Fraction(const), "f64"))
+            _does_not_fit(body, value, target, "LREAL reaches further" if further else "")
+            return unknown(value.span)
         if isinstance(const, int) and target.group in ("sint", "uint", "bit", "bool"):
             if fits(const, target):
                 return constant_value(target, const, value.span)
-            help_ = "use a wider type"
-            if const < 0 and target.group in ("bit", "bool", "uint"):
-                help_ = f"{target} has no negative values"
-            body.reporter.report(
-                "E0227",
-                f"{const} does not fit {target}",
-                value.span,
-                label="too large" if const > 0 else "too small",
-                help=help_,
-            )
+            _does_not_fit(body, value, target, _fitting_type(const, target))
             return unknown(value.span)
         if isinstance(const, Fraction) and is_integer(target):
             body.reporter.report(
@@ -308,6 +332,40 @@ def _from_literal(body: Body, value: Value, target: Type) -> Value:
             return unknown(value.span)
     _refuse(body, value, value.type, target, "")
     return unknown(value.span)
+
+
+def _does_not_fit(body: Body, value: Value, target: Elementary, help_: str) -> None:
+    const = value.const
+    assert isinstance(const, int | Fraction)
+    shown = str(const) if isinstance(const, int) else value.span.text
+    low, high = INT_RANGE[target.kind] if isinstance(const, int) else (0, 0)
+    is_whole = target.group != "real"
+    body.reporter.report(
+        "E0227",
+        f"{shown} does not fit {target}",
+        value.span,
+        label="too large" if const > 0 else "too small",
+        help=help_
+        or (f"{target} takes {low} to {high}" if is_whole else "LREAL ends at 1.797E+308"),
+    )
+
+
+def _fitting_type(const: int, target: Elementary) -> str:
+    """A help that names the smallest type of the same sort that holds `const`."""
+    if target is BOOL:
+        return "BOOL takes TRUE and FALSE; to test a number, compare it"
+    if const < 0 and target.group in ("bit", "uint"):
+        return f"{target} has no negative values"
+    names = {
+        "sint": ("SINT", "INT", "DINT", "LINT"),
+        "uint": ("USINT", "UINT", "UDINT", "ULINT"),
+        "bit": ("BYTE", "WORD", "DWORD", "LWORD"),
+    }[target.group]
+    low, high = INT_RANGE[target.kind]
+    for name in names:
+        if fits(const, ELEMENTARY[name]):
+            return f"{target} takes {low} to {high}; {name} would hold it"
+    return f"{target} takes {low} to {high}"
 
 
 def _refuse(body: Body, value: Value, source: Type, target: Type, what: str) -> None:
@@ -322,6 +380,20 @@ def _refuse(body: Body, value: Value, source: Type, target: Type, what: str) -> 
         help_ = "write a duration, for example T#500ms, or call DINT_TO_TIME(…) with milliseconds"
     elif target is BOOL and is_integer(source):
         help_ = "compare it, for example (… <> 0)"
+    elif isinstance(target, RefType):
+        help_ = "take its reference: REF(…)"
+        if isinstance(source, RefType):
+            help_ = "both references must be to the same type"
+    elif isinstance(source, RefType):
+        help_ = "write ^ behind it to get what it refers to"
+    elif isinstance(target, ArrayType) and isinstance(source, ArrayType):
+        help_ = "both need the same bounds and the same type of elements; copy in a FOR loop"
+    elif is_aggregate(target) and is_aggregate(source):
+        help_ = f"declare both as {target}, or copy member by member"
+    elif is_aggregate(target) or is_aggregate(source):
+        help_ = "name one of its elements or members"
+    elif isinstance(target, StringType) and source is ANY_INT:
+        help_ = f"write it as text: '{value.const!s}'"
     literal_ = isinstance(source, Elementary) and source.universal
     body.reporter.report(
         "E0230",

@@ -33,6 +33,7 @@ from host_tools.compiler.types import (
     is_moment,
     is_number,
     is_real,
+    is_string,
     kind_of,
 )
 
@@ -246,7 +247,6 @@ def _time_arithmetic(
 
 
 def _mismatch(body: Body, symbol: str, a: Type, b: Type, span: Span) -> Value:
-    help_ = ""
     if is_number(a) and is_number(b) and symbol != "MOD":
         target = REAL if REAL in (a, b) else (a if is_real(a) else b)
         other = b if target is a else a
@@ -258,6 +258,22 @@ def _mismatch(body: Body, symbol: str, a: Type, b: Type, span: Span) -> Value:
         help_ = f"bit strings do not count; convert, for example {bit}_TO_UDINT(…)"
         if bit is BOOL:
             help_ = "BOOL does not count; use AND, OR, NOT, or SEL(…)"
+    elif is_string(a) and is_string(b):
+        help_ = "strings are joined with CONCAT(…)"
+    elif is_string(a) or is_string(b):
+        text, number = (a, b) if is_string(a) else (b, a)
+        name = conversion_name(text, number) or "STRING_TO_DINT"
+        help_ = f"text does not count; convert it, for example {name}(…)"
+    elif is_duration(a) and is_duration(b):
+        help_ = "a duration is multiplied and divided by numbers"
+    elif is_duration(a) or is_duration(b):
+        help_ = "write the other side as a duration, for example T#5s"
+        if is_moment(a) or is_moment(b):
+            help_ = "a duration is added to or taken from a DT or TOD"
+    elif is_moment(a) or is_moment(b):
+        help_ = "add a duration to it, or subtract two of the same type"
+    else:
+        help_ = "it needs numbers; name the member or element that is one"
     body.reporter.report("E0250", f"'{symbol}' does not go with {a} and {b}", span, help=help_)
     return expressions.unknown(span)
 
@@ -283,7 +299,7 @@ def logic(
     ):
         t = expected
     if t is None or not (is_bits(t) or is_integer(t)):
-        help_ = ""
+        help_ = f"{symbol} works on BOOL, bit strings and integers of one type"
         if BOOL in (a, b):
             help_ = "compare the other side, for example (… <> 0)"
         body.reporter.report("E0250", f"'{symbol}' does not go with {a} and {b}", span, help=help_)
@@ -321,7 +337,7 @@ def compare(body: Body, op: str, left: Value, right: Value, span: Span, symbol: 
         is_real(t) and t is LREAL and REAL in (a, b) and not (a is LREAL or b is LREAL) if t else 0
     )
     if t is None or not scalar or mixed:
-        help_ = ""
+        help_ = "both sides must have the same type"
         name = conversion_name(a, b)
         if is_number(a) and is_number(b):
             name = conversion_name(b, a) if is_real(a) else name

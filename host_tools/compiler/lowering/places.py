@@ -13,6 +13,7 @@ from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
     BOOL,
     BYTE,
+    DINT,
     DWORD,
     ELEMENTARY,
     LWORD,
@@ -21,6 +22,7 @@ from host_tools.compiler.types import (
     Elementary,
     EnumType,
     FbType,
+    Field,
     RefType,
     StringType,
     StructType,
@@ -28,6 +30,7 @@ from host_tools.compiler.types import (
     Type,
     Unknown,
     base_of,
+    conversion_name,
     is_aggregate,
     is_integer,
     kind_of,
@@ -115,6 +118,7 @@ def _is_constant(body: Body, symbol: Symbol, span: Span) -> None:
         span,
         label="cannot be changed",
         others=[Label(symbol.span, "declared here")],
+        help="declare it without CONSTANT, or use another variable",
     )
 
 
@@ -191,9 +195,11 @@ def _not_found(body: Body, node: tree.Name) -> None:
     if pou is not None:
         body.reporter.report(
             "E0206",
-            f"'{node.name}' is a {pou.kind}",
+            f"'{node.name}' is a {pou.kind}, not a variable",
             node.span,
-            help=f"call it: {node.name}(…)" if pou.kind == "FUNCTION" else "",
+            help=f"call it: {node.name}(…)"
+            if pou.kind == "FUNCTION"
+            else "programs share values in VAR_GLOBAL, or by their connections in CONFIGURATION",
         )
         return
     enums = body.declarations.enum_values
@@ -212,7 +218,13 @@ DIRECT_TYPES = {"X": BOOL, "B": BYTE, "W": WORD, "D": DWORD, "L": LWORD}
 
 def _direct_place(body: Body, node: tree.Direct, write: bool) -> Place | None:
     if body.direct is None:
-        body.reporter.report("E0210", "a constant is needed here", node.span)
+        body.reporter.report(
+            "E0210",
+            "a constant is needed here",
+            node.span,
+            label="this is only known when the program runs",
+            help="assign the value in the body instead",
+        )
         return None
     where = body.direct(node)
     if where is None:
@@ -255,19 +267,21 @@ def _member_place(body: Body, node: tree.Member, write: bool) -> Place | None:
             f"{t} has no members",
             node.span,
             label=f"'.{name}' asks for one",
-            help="write ^ before the point to go through the reference"
-            if isinstance(t, RefType)
-            else "",
+            help=_no_members(t, node),
         )
         return None
     field = t.fields.get(fold(name))
     if field is None:
-        names = [f.name for f in t.fields.values()]
+        names = [
+            f.name
+            for f in t.fields.values()
+            if isinstance(t, StructType) or f.section in ("VAR_INPUT", "VAR_OUTPUT")
+        ]
         body.reporter.report(
             "E0231",
             f"{t} has no member '{name}'",
             node.span,
-            help=did_you_mean(name, names) or f"its members are {', '.join(names[:12])}",
+            help=did_you_mean(name, names) or f"it has {', '.join(names[:12]) or 'none'}",
         )
         return None
     if isinstance(t, FbType):
@@ -279,7 +293,7 @@ def _member_place(body: Body, node: tree.Member, write: bool) -> Place | None:
                 node.span,
                 label=f"it is {field.section}",
                 others=[Label(field.span, "declared here")],
-                help="make it an input, or call the block" if write else "make it an output",
+                help=_private(field, write),
             )
             return None
     if write:
@@ -291,6 +305,22 @@ def _member_place(body: Body, node: tree.Member, write: bool) -> Place | None:
         symbol=base.symbol,
         section=field.section,
     )
+
+
+def _no_members(t: Type, node: tree.Member) -> str:
+    if isinstance(t, RefType):
+        return "write ^ before the point to go through the reference"
+    if isinstance(t, ArrayType):
+        return f"name an element first: {node.base.span.text}[…].{node.name}"
+    return "structures and function block instances have members"
+
+
+def _private(field: Field, write: bool) -> str:
+    if field.section == "VAR_IN_OUT":
+        return f"it stands for the variable given in the call: {field.name} := …"
+    if field.section == "VAR_OUTPUT":
+        return "only the block itself sets its outputs; give it an input for this"
+    return f"declare it {'VAR_INPUT' if write else 'VAR_OUTPUT'}"
 
 
 PARTS = {"X": (1, BOOL), "B": (8, BYTE), "W": (16, WORD), "D": (32, DWORD)}
@@ -323,7 +353,9 @@ def _partial_place(body: Body, node: tree.Member, write: bool) -> Place | None:
             "E0235",
             f"{t} has no part '{node.name}'",
             node.span,
-            help=f"the last one is {width // size - 1}" if size < width else "",
+            help=f"the last one is {node.name.rstrip('0123456789')}{width // size - 1}"
+            if size < width
+            else f"{t} is no larger than that; use it as a whole",
         )
         return None
     bit = number % 8 if size == 1 else None
@@ -349,7 +381,13 @@ def _index_place(body: Body, node: tree.Index, write: bool) -> Place | None:
         return _character_place(body, base, t, node)
     if not isinstance(t, ArrayType):
         body.reporter.report(
-            "E0236", f"{t} is not an array", node.span, label="an index does not go with it"
+            "E0236",
+            f"{t} is not an array",
+            node.span,
+            label="an index does not go with it",
+            help=f"write ^ first: {node.base.span.text}^[…]"
+            if isinstance(t, RefType)
+            else f"write {node.base.span.text} without an index, or declare it as an ARRAY",
         )
         return None
     addr = address(base)
@@ -361,7 +399,8 @@ def _index_place(body: Body, node: tree.Index, write: bool) -> Place | None:
                 "E0237",
                 f"this array has {len(t.bounds)} dimensions, not {len(here)}",
                 node.span,
-                help="give one index for each dimension",
+                help="give an index for each dimension: "
+                f"{node.base.span.text}[{', '.join('…' for _ in t.bounds)}]",
             )
             return None
         made = _index_terms(body, addr, t, here)
@@ -369,7 +408,12 @@ def _index_place(body: Body, node: tree.Index, write: bool) -> Place | None:
             return None
         addr, t = made, t.element
     if indices:
-        body.reporter.report("E0237", "there are more indices than dimensions", node.span)
+        body.reporter.report(
+            "E0237",
+            "there are more indices than dimensions",
+            node.span,
+            help=f"remove {'one' if len(indices) == 1 else len(indices)}",
+        )
         return None
     return Place(t, node.span, addr, symbol=base.symbol, section=base.section)
 
@@ -397,8 +441,12 @@ def _index_terms(
         if isinstance(index_type, EnumType):
             index_type = index_type.base
         if not is_integer(index_type):
+            name = conversion_name(index_type, DINT)
             body.reporter.report(
-                "E0238", f"an array index must be an integer, not {index_type}", value.span
+                "E0238",
+                f"an array index must be an integer, not {index_type}",
+                value.span,
+                help=f"convert it, for example {name}(…)" if name else "use an integer",
             )
             return None
         if isinstance(value.const, int):
@@ -426,13 +474,28 @@ def _index_terms(
 def _character_place(body: Body, base: Place, t: StringType, node: tree.Index) -> Place | None:
     """`text[i]`: character i of a string, from 1, within its declared length (IEC 6.4.2)."""
     if len(node.indices) != 1:
-        body.reporter.report("E0237", "a string has one index", node.span)
+        body.reporter.report(
+            "E0237",
+            "a string has one index",
+            node.span,
+            help="the position of the character, from 1",
+        )
         return None
     characters = ArrayType(((1, t.length),), ELEMENTARY["WCHAR" if t.wide else "CHAR"])
     addr = _index_terms(body, shifted(address(base), 4), characters, list(node.indices))
     if addr is None:
         return None
     return Place(characters.element, node.span, addr, symbol=base.symbol)
+
+
+def no_address(body: Body, span: Span) -> None:
+    """A bit that is not a variable of its own cannot be pointed at."""
+    body.reporter.report(
+        "E0248",
+        "a single bit has no address",
+        span,
+        help="copy it to a BOOL variable, use that, and copy it back",
+    )
 
 
 # --- references ------------------------------------------------------------------------------
@@ -445,7 +508,11 @@ def _deref_place(body: Body, node: tree.Deref) -> Place | None:
     if not isinstance(base.type, RefType):
         if not isinstance(base.type, Unknown):
             body.reporter.report(
-                "E0243", f"{base.type} is not a reference", node.span, label="^ goes through one"
+                "E0243",
+                f"{base.type} is not a reference",
+                node.span,
+                label="^ goes through one",
+                help="remove the ^",
             )
         return None
     return through(body, base, node.span)

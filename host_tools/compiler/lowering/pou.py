@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.declarations import FIELD_SECTIONS, Declarations, declared
+from host_tools.compiler.declarations import MAX_BYTES, Declarations, declared
 from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.initial import write_initial
 from host_tools.compiler.lowering.body import Body, NeedsAddress, scalar_const
 from host_tools.compiler.lowering.calls import by_reference, parameters
 from host_tools.compiler.lowering.statements import statements
-from host_tools.compiler.source import position
+from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Symbol, Touch
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
     UNKNOWN,
+    ArrayType,
     FbType,
     StringType,
     Type,
@@ -59,6 +60,9 @@ def _lower(body: Body, pou: tree.Pou, name: str, symbols: dict[str, Symbol] | No
         has_self = True
         _instance(body, pou)
     _other_variables(body, pou)
+    if body.frame > MAX_BYTES:
+        body.declarations.too_large("the local variables would take", body.frame, pou.name.span)
+        body.frame = 0
     statements(body, pou.body)
     body.make_return()
     return ir.Func(
@@ -118,6 +122,8 @@ def _function_parameters(body: Body, pou: tree.Pou) -> int:
             body.emit(ir.Store(slot, ir.Local(kind_of(p.type), i)))
             symbol.storage, symbol.offset = "frame", slot.offset
         add_symbol(body, symbol)
+        if p.section == "VAR_INPUT" and p.init is not None and not is_aggregate(p.type):
+            body.declarations.constant(p.init, p.type, "a default value")
         if p.section == "VAR_OUTPUT":
             _initialise(body, ir.Addr("ptr", 0, (), ir.Local("u32", i)), p.type, p.init)
     return count
@@ -143,6 +149,7 @@ def _function_result(body: Body, pou: tree.Pou) -> int | None:
         add_symbol(body, symbol)
         return None
     if is_aggregate(t):
+        _no_instances(body, t, pou.result.span)
         symbol.storage = "ref"
         symbol.offset = next(i for i, v in enumerate(body.locals) if v.name == "result")
         add_symbol(body, symbol)
@@ -210,16 +217,27 @@ def _other_variables(body: Body, pou: tree.Pou) -> None:
         elif decl.location is not None:
             if pou.kind != "PROGRAM" or fold(ident.name) not in body.symbols:
                 _located(body, block, decl, ident)
-        elif block.kind == "VAR_TEMP" or (
-            pou.kind == "FUNCTION" and block.kind in ("VAR", "VAR_STAT")
-        ):
-            _temporary_variable(body, block, decl, ident)
-        elif block.kind not in FIELD_SECTIONS:
+        elif block.kind == "VAR_STAT" and pou.kind != "PROGRAM":
             body.reporter.report(
                 "E0271",
-                f"{block.kind} is not possible in a {pou.kind}",
-                block.span,
+                f"a {pou.kind} cannot have VAR_STAT",
+                ident.span,
+                label="one variable for all its calls",
+                help="declare it in VAR of a FUNCTION_BLOCK, or in VAR_GLOBAL",
             )
+            if pou.kind == "FUNCTION":
+                add_symbol(body, Symbol(ident.name, UNKNOWN, "const", 0, ident.span))
+        elif block.kind == "VAR_TEMP" or (pou.kind == "FUNCTION" and block.kind == "VAR"):
+            _temporary_variable(body, block, decl, ident)
+        elif pou.kind == "PROGRAM" and block.kind == "VAR_IN_OUT":
+            body.reporter.report(
+                "E0271",
+                "a PROGRAM cannot have VAR_IN_OUT",
+                ident.span,
+                label="nothing calls a program with a variable for it",
+                help="use VAR_EXTERNAL, or VAR_INPUT and VAR_OUTPUT connected in CONFIGURATION",
+            )
+            add_symbol(body, Symbol(ident.name, UNKNOWN, "const", 0, ident.span))
 
 
 def _external(body: Body, decl: tree.VarDecl, ident: tree.Identifier) -> None:
@@ -320,6 +338,19 @@ def _location_help(location: tree.Direct, t: Type) -> str:
     return f"use %{location.area}{letter}… for {t}"
 
 
+def _no_instances(body: Body, t: Type, span: Span) -> None:
+    """Report what is, or has elements that are, function block instances."""
+    while isinstance(t, ArrayType):
+        t = t.element
+    if isinstance(t, FbType):
+        body.reporter.report(
+            "E0275",
+            f"an instance of {t} cannot be temporary",
+            span,
+            help="a function block remembers; declare it in VAR of a PROGRAM or FUNCTION_BLOCK",
+        )
+
+
 def _temporary_variable(
     body: Body, block: tree.VarBlock, decl: tree.VarDecl, ident: tree.Identifier
 ) -> None:
@@ -328,13 +359,7 @@ def _temporary_variable(
     if isinstance(t, Unknown):
         add_symbol(body, Symbol(ident.name, t, "const", 0, ident.span))
         return
-    if isinstance(t, FbType):
-        body.reporter.report(
-            "E0275",
-            f"an instance of {t} cannot be temporary",
-            ident.span,
-            help="a function block remembers; declare it in VAR of a PROGRAM or FUNCTION_BLOCK",
-        )
+    _no_instances(body, t, ident.span)
     init = decl.init or body.declarations.default_init(decl.type)
     symbol = Symbol(ident.name, t, "local", 0, ident.span, block.kind)
     if is_aggregate(t) or isinstance(t, StringType) or fold(ident.name) in body.in_memory:

@@ -187,7 +187,10 @@ def _abs(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | No
     values = evaluate(body, args, expected)
     if values is None:
         return _nothing(node)
-    value = expressions.settle(body, values[0])
+    value = values[0]
+    if isinstance(value.const, int) and value.type is ANY_INT:
+        return expressions.constant_value(ANY_INT, abs(value.const), node.span)
+    value = expressions.settle(body, value)
     t = base_of(value.type)
     if not (is_number(t) or (isinstance(t, Elementary) and t.group == "time")):
         return _refuse(body, "ABS", t, node, "a number")
@@ -519,7 +522,10 @@ def _mux(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | No
         if 0 <= selector.const <= last:
             return choices[selector.const]
         body.reporter.report(
-            "E0239", f"MUX has inputs 0..{last}, not {selector.const}", selector.span
+            "E0239",
+            f"MUX has inputs 0..{last}, not {selector.const}",
+            selector.span,
+            help="K counts the inputs from 0",
         )
         return _nothing(node)
     kind = selector.expr.kind
@@ -610,7 +616,7 @@ def _ref(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | No
     if where is None:
         return _nothing(node)
     if where.bit is not None:
-        body.reporter.report("E0248", "a single bit has no address", args[0].span)
+        places.no_address(body, args[0].span)
         return _nothing(node)
     return Value(RefType(where.type), ir.AddrOf("u32", places.address(where)), node.span)
 

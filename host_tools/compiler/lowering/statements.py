@@ -17,7 +17,15 @@ from host_tools.compiler.lowering.expressions import (
     expression,
     settle,
 )
-from host_tools.compiler.lowering.places import address, frozen, load, place, store, through
+from host_tools.compiler.lowering.places import (
+    address,
+    frozen,
+    load,
+    no_address,
+    place,
+    store,
+    through,
+)
 from host_tools.compiler.source import position
 from host_tools.compiler.symbols import Place, Value
 from host_tools.compiler.tree import fold
@@ -134,7 +142,13 @@ def _bind_reference(body: Body, node: tree.Assign, where: Place | None) -> None:
     if where is None:
         return
     if not isinstance(where.type, RefType):
-        body.reporter.report("E0243", f"{where.type} is not a reference", node.target.span)
+        body.reporter.report(
+            "E0243",
+            f"{where.type} is not a reference",
+            node.target.span,
+            label="REF= binds one",
+            help="to copy a value write ':='",
+        )
         return
     if isinstance(node.value, tree.Name) and fold(node.value.name) == "NULL":
         value = constant_value(where.type, 0, node.value.span)
@@ -142,12 +156,16 @@ def _bind_reference(body: Body, node: tree.Assign, where: Place | None) -> None:
         target = place(body, node.value, write=True)
         if target is None:
             return
-        if target.bit is not None or not same(target.type, where.type.target):
+        if not same(target.type, where.type.target):
             body.reporter.report(
                 "E0247",
-                f"'{target.type}' is not what {where.type} refers to",
+                f"this is {target.type}, not what {where.type} refers to",
                 node.value.span,
+                help="both must have the same type",
             )
+            return
+        if target.bit is not None:
+            no_address(body, node.value.span)
             return
         value = Value(where.type, ir.AddrOf("u32", address(target)), node.value.span)
     store(body, where, value)
@@ -240,11 +258,14 @@ def _label(
         return None
     for other_low, other_high, other in taken:
         if low <= other_high and other_low <= high:
+            covered = other_low <= low and high <= other_high
             body.reporter.report(
                 "E0263",
-                f"{label.span.text} is already handled",
+                f"{label.span.text} is already handled"
+                if covered
+                else f"a part of {label.span.text} is already handled",
                 label.span,
-                label="never reached",
+                label="never reached" if covered else "",
                 others=[Label(other.span, "by this label")],
                 help="remove it, or narrow the ranges",
             )
@@ -298,6 +319,7 @@ def for_loop(body: Body, node: tree.For) -> None:
         return  # the parser found no variable and said so
     where = place(body, tree.Name(node.variable.span, node.variable.name), write=True)
     if where is None:
+        _only_check(body, node)
         return
     t = base_of(where.type)
     if not is_integer(t) or where.bit is not None:
@@ -307,6 +329,7 @@ def for_loop(body: Body, node: tree.For) -> None:
             node.variable.span,
             help="declare it as INT or DINT",
         )
+        _only_check(body, node)
         return
     assert isinstance(t, Elementary)
 
@@ -316,14 +339,24 @@ def for_loop(body: Body, node: tree.For) -> None:
     nodes = [node.start, node.stop] + ([node.step] if node.step is not None else [])
     values = body.in_order([evaluate(n) for n in nodes])
     if any(isinstance(v.type, Unknown) for v in values):
+        _only_check(body, node)
         return
     step = values[2] if node.step is not None else constant_value(t, 1, node.span)
     if step.const == 0:
         body.reporter.report(
             "E0265", "FOR with step 0 never ends", step.span, help="use BY 1 or BY -1"
         )
+        _only_check(body, node)
         return
     _counted(body, node, where, t, values[0], values[1], step)
+
+
+def _only_check(body: Body, node: tree.For) -> None:
+    """The head of the loop is wrong; what is inside may be so as well."""
+    with body.nested():
+        body.loops += 1
+        statements(body, node.body)
+        body.loops -= 1
 
 
 def _counted(
