@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from work import calls
 
 from host_tools.compiler.diagnostics import Diagnostic, Reporter
 from host_tools.compiler.lexer import Token, lex
@@ -386,11 +385,10 @@ def test_foreign_operators_become_what_was_meant() -> None:
     ],
 )
 def test_time_grows_linearly(piece: str) -> None:
-    """Each text has 200,000 characters; a quadratic lexer would need minutes for one."""
-    text = piece * (200_000 // len(piece))
-    start = time.process_time()
-    lexed(text)
-    assert time.process_time() - start < 5
+    """Twice the text costs twice the calls, not four times."""
+    times = 5_000 // len(piece)
+    once = calls(lambda: lexed(piece * times))
+    assert calls(lambda: lexed(piece * (2 * times))) < 2.5 * once + 200
 
 
 @given(st.text())
