@@ -91,6 +91,8 @@ def _flatten(
     names: Declarations, elements: Iterable[tree.Expr], into: list[tree.Expr | None], most: int
 ) -> None:
     for e in elements:
+        if isinstance(e, tree.Call):
+            e = _repetition(names, e)
         if not isinstance(e, tree.Repeat):
             into.append(e)
             continue
@@ -111,6 +113,18 @@ def _flatten(
         else:
             one = [None]
         into.extend(one * min(count, most + 1))
+
+
+def _repetition(names: Declarations, e: tree.Call) -> tree.Expr:
+    """`N(0)` where N is a constant: only now it is known that this is no call."""
+    callee = e.callee
+    if not isinstance(callee, tree.Name) or any(a.name is not None for a in e.arguments):
+        return e
+    symbol = names.local_symbol(callee.name, callee.span) or names.global_constant(callee.name)
+    if symbol is None or symbol.storage != "const":
+        return e
+    values = tuple(a.value for a in e.arguments if a.value is not None)
+    return tree.Repeat(e.span, callee, values)
 
 
 def _struct(

@@ -329,6 +329,9 @@ def located_fits(location: tree.Direct, t: Type) -> bool:
 
 
 def _location_help(location: tree.Direct, t: Type) -> str:
+    if isinstance(t, ArrayType):
+        help_ = _location_help(location, t.element)
+        return help_.replace(f" for {t.element}", f" for {t}")
     size, _ = size_align(t)
     letter = {1: "B", 2: "W", 4: "D", 8: "L"}.get(size)
     if kind_of(t) == "b1" and not is_aggregate(t):

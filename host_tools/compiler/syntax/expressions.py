@@ -419,7 +419,8 @@ def _struct_init(c: Cursor) -> Expr:
             c.advance()
         elif not c.symbol(":=", "after the name of a member"):
             break
-        fields.append(FieldInit(c.span(start), name, initial_value(c)))
+        value = initial_value(c)
+        fields.append(FieldInit(c.span(start), name, value))
         if not c.accept(","):
             break
     c.closing(")", opening, of_list=True)
