@@ -12,7 +12,7 @@ from host_tools.build import compile
 from host_tools.cli import main
 from host_tools.deployment import deploy, install_runtime, wait_until_it_scans
 from host_tools.failure import DEVICE, Failure
-from host_tools.pico import EmulatedPico
+from host_tools.pico import EmulatedPico, SerialConsole
 from host_tools.project import load
 from host_tools.wiring.boards import load_board
 
@@ -91,3 +91,25 @@ def test_a_program_for_another_board_and_a_foreign_main_are_refused(
         deploy(link, bundle, load_board("pico"), lambda text: None)
     assert pico.files()["/main.py"] == b"print('mine')\n"
     assert "/lib/takt.sha" not in pico.files()
+
+
+@pytest.mark.slow
+def test_deploy_and_run_through_mpremote_on_a_serial_port(
+    demo: Path,
+    link: PicoLink,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # The emulation may be many times slower than a board.
+    monkeypatch.setattr("host_tools.deployment._START_S", 600)
+    capsys.readouterr()
+    with SerialConsole(link.pico) as console:
+        assert main(["deploy", console.path, "demo", "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["slot"], told["runtime_copied"]) == ("a", False)
+        assert told["releases"] >= 10
+        assert main(["run", "demo", "--on", console.path, "--scans", "3", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["scans"] == 3
+    # What was deployed goes on after the run.
+    link.pico.run_until(lambda: b'"running"' in link.pico.read_console(), 5)
+    assert "'releases': 0" not in link.execute("import controller.boot as b\nprint(b.status())")
