@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from host_tools.compiler.diagnostics import Diagnostic, Label, Reporter
 from host_tools.compiler.source import Span
 from host_tools.failure import PROGRAM, Failure
 from host_tools.project import Project
+from host_tools.record import record
 from host_tools.wiring.file import task_options
 from host_tools.wiring.resolve import Rows, resolve
 
@@ -42,7 +42,7 @@ class Rejected(Failure):
         return f"{self.message}\n{diagnostics_text(self.diagnostics, Style(StringIO()))}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Checked:
     """Everything `takt check` finds. The program is None where there are errors."""
 
@@ -56,7 +56,7 @@ class Checked:
         return not any(d.is_error for d in self.diagnostics)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Program:
     """A program without errors, ready to be simulated or bundled."""
 
@@ -75,7 +75,7 @@ class Program:
     def python(self) -> str:
         """Source text of the module `program` (the python engine). Raises Failure."""
         from host_tools.compiler.python_engine import EngineError, emit
-        from host_tools.compiler.record import replace
+        from host_tools.record import replace
 
         try:
             # Names as in the bundle, so that it does not depend on the folder it was built in.

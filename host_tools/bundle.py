@@ -7,18 +7,18 @@ import io
 import json
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from controller import bundle as device
 from host_tools.failure import Failure
 from host_tools.mpy import write_whole
+from host_tools.record import record
 
 SUFFIX = ".taktb"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Bundle:
     """`manifest` with its "parts", and their contents by name."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from host_tools.board_link import Console, Link
 from host_tools.bundle import Bundle
 from host_tools.device_files import runtime_files, runtime_hash
 from host_tools.failure import DEVICE, Failure
+from host_tools.record import record
 from host_tools.remote import read_message, staged_files
 from host_tools.wiring.boards import Board
 
@@ -66,7 +66,7 @@ except OSError:
 """
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Firmware:
     """What runs on a board: MicroPython's version and what it says the board is."""
 
@@ -132,7 +132,7 @@ def has_program(link: Link) -> bool:
     return bool(link.execute(_READ_SMALL.format(ROOT + "/active")).strip())
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Deployed:
     """What a deployment did. `message` is the board's word that the program scans."""
 

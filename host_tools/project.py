@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from glob import has_magic
 from pathlib import Path
 
 from host_tools.compiler.diagnostics import Diagnostic, Reporter, did_you_mean
 from host_tools.compiler.source import Source, Span, read_source
 from host_tools.failure import USAGE, Failure
+from host_tools.record import record, replace
 from host_tools.wiring.boards import load_board
 from host_tools.wiring.file import Wiring, read_wiring
 
 FILE = "takt.toml"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Project:
     """What was found on disk. `diagnostics` are those of takt.toml; `names` the sources' paths in
     the project, which go into the bundle, while `sources` carry names to show to a person."""

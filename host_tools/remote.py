@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,13 +18,14 @@ from host_tools.bundle import Bundle
 from host_tools.device_files import ROOT, runtime_files
 from host_tools.failure import DEVICE, Failure
 from host_tools.mpy import write_whole
+from host_tools.record import field, record
 
 MARKER = "\x1eTAKT "
 _HEAP = "8m"
 Say = Callable[[str], None]
 
 
-@dataclass(slots=True)
+@record()
 class Outcome:
     """What a run left: `image` has the header, the records and the state; the rest is as in the
     message "end" of controller/console.py."""

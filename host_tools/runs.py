@@ -7,11 +7,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from host_tools.build import Program
 from host_tools.failure import DEVICE, Failure
+from host_tools.record import field, record
 from host_tools.render import Progress
 from host_tools.stimuli import Write
 from host_tools.variables import Variable, Variables
@@ -19,7 +19,7 @@ from host_tools.variables import Variable, Variables
 _CHUNK = 500
 
 
-@dataclass(slots=True)
+@record()
 class Request:
     """How to run: until `scans` release instants or `until_ns` of logical time, or neither: until
     Ctrl-C. `quiet`: nothing while it runs."""
@@ -52,7 +52,7 @@ class Request:
         return options
 
 
-@dataclass(slots=True)
+@record()
 class Result:
     """What a run left. `image` has header, task records and state; `shown`: values were shown
     while it ran."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from host_tools.duration import parse_duration
 from host_tools.failure import USAGE, Failure
+from host_tools.record import record
 from host_tools.variables import VariableError, Variables
 
 _FREEWHEELING_NS = 10_000_000
 _MOST_INSTANTS = 5_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Write:
     """Bytes to be written at the release instant `at`, counted from 0; for a packed bit `mask`
     says which, and the byte has that bit or not."""

@@ -12,11 +12,11 @@ import math
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 from host_tools.compiler.diagnostics import did_you_mean
+from host_tools.record import record
 
 SCALARS = {
     "BOOL": "b1",
@@ -63,7 +63,7 @@ class VariableError(ValueError):
     """A path or value that does not fit; the message is for the user."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Variable:
     """A place in the image. `type` is the layout's JSON form; `bit` 0..7 for a packed bit."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from host_tools.compiler import ir, tree
@@ -36,6 +35,7 @@ from host_tools.compiler.source import Source, Span, position
 from host_tools.compiler.symbols import ProgramInstance, Symbol, Touch
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import FbType, Type, Unknown, size_align
+from host_tools.record import field, record
 
 DEFAULT_BUDGET = 200_000
 """Back-edges a task release may take before it counts as a runaway loop."""
@@ -44,7 +44,7 @@ MAX_ADDRESS = 65_535
 RECURSION = 20_000
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Options:
     """`areas`: least sizes in bytes of "IX", "IW", ... (what the wiring file needs)."""
 
@@ -52,7 +52,7 @@ class Options:
     budget: int = DEFAULT_BUDGET
 
 
-@dataclass(slots=True)
+@record()
 class Compilation:
     """`program` and `layout` are None where there were errors."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from host_tools.compiler.source import Span
+from host_tools.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Label:
     """A second place and what is there."""
 
@@ -17,7 +17,7 @@ class Label:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Diagnostic:
     """`code` is a key of the registry (docs/errors/CODE.md); "E" errors stop the build, "W" warn.
 

@@ -144,8 +144,7 @@ def _struct(
                     "E0231",
                     f"{t} has no member '{f.name.name}'",
                     f.name.span,
-                    help=did_you_mean(f.name.name, members)
-                    or f"it has {', '.join(members[:12])}",
+                    help=did_you_mean(f.name.name, members) or f"it has {', '.join(members[:12])}",
                 )
             elif key in given:
                 names.reporter.report(

@@ -14,7 +14,7 @@ the capacity is part of the initial image and never changes.
 
 from __future__ import annotations
 
-from host_tools.compiler.record import Record
+from host_tools.record import Record
 
 SIZE = {
     "b1": 1,

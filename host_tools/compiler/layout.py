@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
 from typing import Any
 
 from host_tools.compiler import tree
@@ -20,6 +19,7 @@ from host_tools.compiler.types import (
     Unknown,
     size_align,
 )
+from host_tools.record import field, record
 
 HEADER_SIZE = 64
 TASK_SIZE = 160
@@ -27,7 +27,7 @@ AREA_UNIT = {"X": 1, "B": 1, "W": 2, "D": 4, "L": 8}
 AREA_NAMES = [a + s for a in "IQM" for s in "XWDL"]
 
 
-@dataclass(slots=True)
+@record()
 class Allocated:
     """A variable that has its place: what the layout lists."""
 
@@ -41,7 +41,7 @@ class Allocated:
     hidden: bool = False
 
 
-@dataclass(slots=True)
+@record()
 class Image:
     """Hands out offsets: first all that is not retained, then the retain range, then stacks."""
 

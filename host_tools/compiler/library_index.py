@@ -8,19 +8,19 @@ before it so that positions stay those of the file.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from host_tools.compiler import tree
 from host_tools.compiler.diagnostics import Reporter
 from host_tools.compiler.source import Source
+from host_tools.record import record
 
 _DIRECTORY = Path(__file__).parent / "library"
 _POU = re.compile(r"^(FUNCTION_BLOCK|FUNCTION)[ \t]+(\w+).*?^END_\1\b", re.MULTILINE | re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Entry:
     """Where a library POU stands."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from host_tools.record import field, record
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@record(frozen=True, eq=False)
 class Source:
     """One source text. `name` is what diagnostics print; `index` is its place in the program
     (library sources come after the user's), used in the 32-bit position of a fault record."""
@@ -16,7 +17,7 @@ class Source:
     text: str
     index: int = 0
     library: bool = False
-    _starts: list[int] = field(default_factory=list, repr=False)
+    _starts: list[int] = field(default_factory=list)
 
     def line_col(self, offset: int) -> tuple[int, int]:
         """1-based line and column (in characters) of `offset`."""
@@ -46,7 +47,7 @@ def read_source(path: Path, index: int = 0, name: str | None = None) -> Source:
     return Source(name if name is not None else str(path), text, index)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Span:
     """Half-open range of characters in one source."""
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from fractions import Fraction
 
 from host_tools.compiler import ir, tree
 from host_tools.compiler.source import Span
 from host_tools.compiler.types import FbType, Type
+from host_tools.record import field, record
 
 ConstValue = int | float | Fraction | bytes
 """int for integers, BOOL, times, enumerations; float for REAL/LREAL; Fraction for a real literal
 that has not met its type; bytes for strings (WSTRING as UTF-16LE)."""
 
 
-@dataclass(slots=True, eq=False)
+@record(eq=False)
 class Symbol:
     """A variable or constant.
 
@@ -41,7 +41,7 @@ class Symbol:
     owner: FbType | None = None
 
 
-@dataclass(slots=True)
+@record()
 class Value:
     """An evaluated expression: a scalar in `expr`, or an aggregate at `addr`; `const` where it is
     known at compile time."""
@@ -53,7 +53,7 @@ class Value:
     addr: ir.Addr | None = None
 
 
-@dataclass(slots=True)
+@record()
 class Place:
     """Something that can be read, written or pointed at: exactly one of `addr` and `local`."""
 
@@ -66,7 +66,7 @@ class Place:
     section: str = ""
 
 
-@dataclass(slots=True)
+@record()
 class Touch:
     """What a function or body reads and writes outside of itself, for latching and for the rules
     about two tasks: (image byte, bit or -1, size) -> first place in the source."""
@@ -77,7 +77,7 @@ class Touch:
     calls: dict[str, Span] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class ProgramInstance:
     name: str
     pou: tree.Pou

@@ -7,8 +7,8 @@ so everything that looks a name up does it by `fold(name)`.
 
 from __future__ import annotations
 
-from host_tools.compiler.record import Record
 from host_tools.compiler.source import Span
+from host_tools.record import Record
 
 
 def fold(name: str) -> str:

@@ -8,18 +8,18 @@ standard makes two structures of the same shape two types) and by shape where th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from host_tools.compiler import tree
 from host_tools.compiler.ir import INT_RANGE, SIZE
 from host_tools.compiler.source import Span
+from host_tools.record import field, record
 
 if TYPE_CHECKING:
     from host_tools.compiler.symbols import Symbol
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Elementary:
     """An elementary type of IEC 61131-3:2013 Table 10. `group`: bool, bit, sint, uint, real, time,
     date, tod, dt, char; `universal` for the types of literals that have not met a context."""
@@ -33,7 +33,7 @@ class Elementary:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class StringType:
     wide: bool
     length: int
@@ -46,7 +46,7 @@ class StringType:
         return f"{'WSTRING' if self.wide else 'STRING'}[{self.length}]"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class ArrayType:
     """`bounds` holds (low, high) for each dimension; the last varies fastest."""
 
@@ -65,7 +65,7 @@ class ArrayType:
         return f"ARRAY[{ranges}] OF {self.element}"
 
 
-@dataclass(slots=True, eq=False)
+@record(eq=False)
 class EnumType:
     name: str
     base: Elementary
@@ -79,7 +79,7 @@ class EnumType:
         return self.name
 
 
-@dataclass(slots=True, eq=False)
+@record(eq=False)
 class SubrangeType:
     name: str
     base: Elementary
@@ -90,7 +90,7 @@ class SubrangeType:
         return self.name or f"{self.base}({self.low}..{self.high})"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class RefType:
     """kind: "REF_TO", "POINTER TO", "REFERENCE TO"."""
 
@@ -101,7 +101,7 @@ class RefType:
         return f"{self.kind} {self.target}"
 
 
-@dataclass(slots=True, eq=False)
+@record(eq=False)
 class Field:
     """A member of a structure or function block. `offset` counts from its start."""
 
@@ -115,7 +115,7 @@ class Field:
     symbol: Symbol | None = None
 
 
-@dataclass(slots=True, eq=False)
+@record(eq=False)
 class StructType:
     name: str
     fields: dict[str, Field] = field(default_factory=dict)
@@ -127,7 +127,7 @@ class StructType:
         return self.name or "STRUCT"
 
 
-@dataclass(slots=True, eq=False)
+@record(eq=False)
 class FbType:
     """A function block: its instance is laid out like a structure."""
 
@@ -141,7 +141,7 @@ class FbType:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Unknown:
     """The type of what has already been reported; it goes with everything."""
 

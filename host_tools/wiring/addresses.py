@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from host_tools.record import record
 
 LAST = 4095
 """Highest element number the wiring may name."""
@@ -13,7 +14,7 @@ BITS = {"X": 1, "B": 8, "W": 16, "D": 32, "L": 64}
 _FORM = re.compile(r"%([IQM])([XBWDL]?)([0-9]+)(?:\.([0-9]+))?", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@record(frozen=True, order=True)
 class Address:
     """area "I", "Q", "M"; size "X", "B", "W", "D", "L"; `index` counts bytes for X and B, elements
     of the size otherwise; `bit` 0..7 for X."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from host_tools.record import field, record
 
 FOLDER = Path(__file__).parents[2] / "boards"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Pin:
     """One pin. `id` is what machine.Pin takes. `adc` is the converter's number (None: no
     analogue input). `pwm` names the PWM channel: True where each pin has its own, "3A" for
@@ -28,7 +29,7 @@ class Pin:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Board:
     """`floats` is the precision of Python floats in stock firmware; `firmware` the board's name in
     the MicroPython source tree; `usb` the vendor:product ids it shows when MicroPython runs."""

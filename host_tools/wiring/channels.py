@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from host_tools.compiler.diagnostics import Label, Reporter, did_you_mean
 from host_tools.compiler.source import Span
+from host_tools.record import record
 from host_tools.wiring.addresses import Address, parse_address
 from host_tools.wiring.boards import Board, Pin
 from host_tools.wiring.schema import (
@@ -87,7 +87,7 @@ _LIKELY = {  # by: is it an output, is it a bit
 _VARIABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*|\[-?\d+(,\s*-?\d+)*\])*")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Channel:
     """One line of [io]. `target` is an address or the path of a variable; `options` has the values
     of FIELDS[role]; `key` is where the target stands, `span` the channel."""

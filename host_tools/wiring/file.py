@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from host_tools.compiler.diagnostics import Label, Reporter, did_you_mean
 from host_tools.compiler.source import Source, Span
+from host_tools.record import field, record
 from host_tools.wiring.boards import Board, board_names, load_board
 from host_tools.wiring.channels import Channel, check_channels, check_radio
 from host_tools.wiring.modbus_tcp import ModbusTcp, check_modbus_tcp
@@ -65,7 +65,7 @@ _SECTIONS = ("project", "io", "server", "task")
 _LATER = {"bus": "fieldbuses", "security": "keys and roles", "device": "I/O devices"}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class TaskPolicy:
     """[task.NAME]; `key` is where the name stands."""
 
@@ -75,7 +75,7 @@ class TaskPolicy:
     key: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Wiring:
     """takt.toml, checked. `sources` are patterns with their places."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from host_tools.compiler.diagnostics import Reporter
 from host_tools.compiler.source import Span
+from host_tools.record import record
 from host_tools.wiring.addresses import LAST, Address, parse_address
 from host_tools.wiring.schema import Any_, Field, Flag, Node, Number, Text, Whole, check_table
 
@@ -57,7 +57,7 @@ REGISTERS = {"D": 2, "L": 4}
 """Registers of a located value; one for the other sizes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Entry:
     """One line of a table. `count` is None where only the first address is given; `target` is an
     address or the path of a variable."""
@@ -75,7 +75,7 @@ class Entry:
         return self.table in _BITS
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class ModbusTcp:
     """The section, checked as far as the file alone tells."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from host_tools.record import record
 from host_tools.variables import SCALARS, Variable, VariableError, Variables
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class NotFound:
     """Why there is no such variable, and what to write instead."""
 

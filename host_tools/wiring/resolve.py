@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from host_tools.compiler.diagnostics import Label, Reporter
 from host_tools.compiler.ir import INT_RANGE, Task
+from host_tools.record import field, record
 from host_tools.variables import Variables
 from host_tools.wiring.addresses import Address
 from host_tools.wiring.channels import (
@@ -26,7 +26,7 @@ _ANALOGUE_KINDS = ("u8", "i8", "u16", "i16", "u32", "i32")
 _WORD_KINDS = {"W": ("u16", "i16"), "D": ("u32", "i32"), "B": ("u8", "i8"), "L": ("u64", "i64")}
 
 
-@dataclass(slots=True)
+@record()
 class Rows:
     """What the manifest gets: see docs/bundle.md and controller/io.py."""
 
@@ -36,7 +36,7 @@ class Rows:
     servers: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class _Spot:
     offset: int
     bit: int | None

@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from host_tools.compiler.diagnostics import Label, Reporter, did_you_mean, nearest
 from host_tools.compiler.source import Source, Span
+from host_tools.record import field, record
 from host_tools.wiring.toml_positions import Path, Place, ScanError, places
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(frozen=True, eq=False)
 class Node:
     """One value of the file: a scalar as tomllib gives it, a dict of Nodes or a list of Nodes.
     `key` is where its name stands, `span` the value."""
@@ -125,7 +125,7 @@ def _offset(source: Source, line: int, column: int) -> int:
 # --- what a value may be ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Text:
     """A string; `options` are all it may be, `pattern` what it must match as a whole, told to the
     user as `form`."""
@@ -136,12 +136,12 @@ class Text:
     empty: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Flag:
     """true or false."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Whole:
     """A whole number low..high of `unit`."""
 
@@ -150,7 +150,7 @@ class Whole:
     unit: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Number:
     """A number low..high of `unit`, whole or not."""
 
@@ -159,7 +159,7 @@ class Number:
     unit: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Items:
     """A list of `low` to `high` values of one kind."""
 
@@ -168,7 +168,7 @@ class Items:
     high: int = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Any_:
     """Checked by the component itself; the value is the Node."""
 
@@ -176,7 +176,7 @@ class Any_:
 Kind = Text | Flag | Whole | Number | Items | Any_
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Field:
     """One key of a table. `doc` is a line for docs/wiring.md and for help messages."""
 
@@ -187,7 +187,7 @@ class Field:
     default: Any = None
 
 
-@dataclass(slots=True)
+@record()
 class Values:
     """The fields of one table: value, or the default where the key is absent or was wrong."""
 

@@ -8,7 +8,8 @@ it has not. Any other text raises ScanError or gives places of no use, but ends.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+
+from host_tools.record import record
 
 Path = tuple[str | int, ...]
 """Keys, and indices of array elements, from the root of the document."""
@@ -28,7 +29,7 @@ class ScanError(Exception):
         self.offset = offset
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Place:
     """`key` is the range of the key (of the element itself in an array, of the name in a header),
     `value` that of the value (of the whole header for a table with a header)."""
@@ -37,7 +38,7 @@ class Place:
     value: Range
 
 
-@dataclass(slots=True)
+@record()
 class Places:
     """`at` has every path of the document but the root; `twice` the keys that were given two
     values, in order: path, first and second place."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from host_tools.compiler import ir, tree
 from host_tools.compiler.declarations import declared
 from host_tools.compiler.diagnostics import Label, did_you_mean
@@ -24,9 +22,10 @@ from host_tools.compiler.types import (
     kind_of,
     same,
 )
+from host_tools.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Parameter:
     """One parameter of a FUNCTION. section: VAR_INPUT, VAR_OUTPUT, VAR_IN_OUT."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from host_tools.compiler import tree
 from host_tools.compiler.declarations import Declarations
@@ -15,12 +14,13 @@ from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import ProgramInstance, Symbol
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import BOOL, TIME, UINT, Unknown, base_of
+from host_tools.record import field, record
 
 DEFAULT_INTERVAL_NS = 10_000_000
 LOWEST_PRIORITY = 65_535
 
 
-@dataclass(slots=True)
+@record()
 class TaskPlan:
     """A task before lowering. `single` finds the image byte and bit of its BOOL."""
 

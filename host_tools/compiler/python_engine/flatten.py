@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from host_tools.compiler import ir
 from host_tools.compiler.python_engine.analysis import addr_children, children, faults_itself
-from host_tools.compiler.record import replace
+from host_tools.record import record, replace
 
 DEPTH = 24
 """Expressions up to this height stay whole. CPython takes 200 nested parentheses; one operation
 can need several."""
 
 
-@dataclass(slots=True)
+@record()
 class _Value:
     """An expression with its height and whether it may fault; `steps_fault`: the steps split off
     from it may."""

@@ -12,7 +12,7 @@ from host_tools.compiler.python_engine.outline import outline
 from host_tools.compiler.python_engine.scope import VIEW_CODE, Module
 from host_tools.compiler.python_engine.statements import Callable, FunctionPrinter
 from host_tools.compiler.python_engine.text import EngineError, Names
-from host_tools.compiler.record import replace
+from host_tools.record import replace
 
 _RECURSION = 10_000  # sums of a thousand terms and as many ELSIFs are trees of that height
 _BUILTINS = [n for n in dir(builtins) if n.islower()]

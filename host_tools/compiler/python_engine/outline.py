@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from host_tools.compiler import ir
 from host_tools.compiler.python_engine.analysis import expressions_of, stmt_parts, walk
-from host_tools.compiler.record import Record, replace
+from host_tools.record import Record, replace
 
 LIMIT = 1500
 """Nodes of IR that a compound statement may have; a node makes 5 to 7 bytes of byte code."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 from host_tools.compiler import ir
@@ -17,6 +16,7 @@ from host_tools.compiler.python_engine.expressions import address, index_of, neg
 from host_tools.compiler.python_engine.outline import Piece
 from host_tools.compiler.python_engine.scope import Module, Scope
 from host_tools.compiler.python_engine.text import OR, EngineError
+from host_tools.record import record
 
 _LOOPS = 20  # CPython: "too many statically nested blocks"
 _LEVELS = 90  # CPython: "too many levels of indentation" (100)
@@ -313,7 +313,7 @@ class FunctionPrinter:
         self._line(call if s.gives is None else f"{self.scope.local(s.gives)} = {call}")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Branch:
     """A branch of CASE: the lowest and highest of its labels, all of them, its statements."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from host_tools.compiler import ir
+from host_tools.record import record
 
 
 class EngineError(Exception):
@@ -36,7 +36,7 @@ CONSTANT_PREFIXES = ("_R_", "_L_")
 """How the names of the module's REAL and LREAL constants begin; no other name does."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Text:
     """An expression's text. For integers `lo`..`hi` is the range of the Python value, which may be
     wider than the kind where the caller asked for the value modulo the kind's width only."""

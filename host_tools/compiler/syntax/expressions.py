@@ -7,7 +7,6 @@ tighter than '**', as the table has it: -2**2 is 4.
 from __future__ import annotations
 
 from host_tools.compiler.lexer import END_KEYWORDS, KEYWORDS, Token
-from host_tools.compiler.record import Record
 from host_tools.compiler.source import Span
 from host_tools.compiler.syntax.cursor import FIRM, MAX_HEIGHT, Cursor
 from host_tools.compiler.tree import (
@@ -29,6 +28,7 @@ from host_tools.compiler.tree import (
     StructInit,
     Unary,
 )
+from host_tools.record import Record
 
 _PRECEDENCE = {
     "OR": 1,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from host_tools.compiler.diagnostics import Label, Reporter
-from host_tools.compiler.record import Record
 from host_tools.compiler.source import Source, Span
+from host_tools.record import Record
 
 
 class Scan(Record):
