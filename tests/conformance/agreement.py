@@ -1,0 +1,283 @@
+"""Runs one bundle on several targets and says where their images differ first."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from controller import image as im
+from controller.mailbox import Mailbox
+from controller.scheduler import Scheduler
+from host_tools import project
+from host_tools.build import Program
+from host_tools.bundle import Bundle, initial_part
+from host_tools.compiler import ir
+from host_tools.compiler.compilation import Options, compile_sources
+from host_tools.device_files import runtime_files
+from host_tools.remote import find_micropython, read_message, stage
+from host_tools.stimuli import write
+from host_tools.variables import Variables
+from host_tools.wiring.resolve import Rows
+from tests.conformance.reference import Interpreter
+
+ROOT = Path(__file__).parents[2]
+DRIVER = ROOT / "tests/conformance/device_agreement.py"
+OPTIONS = Options(areas={"IX": 8, "IW": 12, "ID": 24, "IL": 24}, budget=3000)
+"""Few back-edges, so that a runaway loop is no long wait; areas as a wiring file makes them."""
+
+Row = tuple[int, str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A program, its bundle and what to do with it. `script` is as in controller/console.py."""
+
+    name: str
+    text: str
+    program: Program
+    bundle: Bundle
+    script: list[list[Any]]
+    scans: int
+
+    def options(self, directory: str, scans: int | None = None) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "directory": directory,
+            "clock": "virtual",
+            "scans": self.scans if scans is None else scans,
+            "script": self.script,
+            "crc": True,
+            "pins": 0,
+        }
+
+
+@dataclass
+class Trace:
+    """What a run told: a CRC of the state after every release instant, and the end."""
+
+    crcs: list[int] = field(default_factory=list)
+    image: bytearray = field(default_factory=bytearray)
+    end: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+    def outcome(self) -> dict[str, Any]:
+        """What must be equal besides the state."""
+        keys = ("scans", "time_ns", "tasks", "fault")
+        return {key: self.end.get(key) for key in keys} | {"error": self.error}
+
+
+Runner = Callable[[list[Job], int | None], dict[str, Trace]]
+"""Runs jobs on a target, each for so many scans (None: its own); traces by name."""
+
+
+# --- jobs ------------------------------------------------------------------------------------
+
+
+def job(name: str, text: str, stimulus: Iterable[Row], folder: Path, scans: int) -> Job:
+    """A job for one source text. Raises AssertionError where it does not compile."""
+    path = folder / f"{name}.st"
+    path.write_text(text, encoding="utf-8")
+    found = project.load(path)
+    compilation = compile_sources(found.sources, OPTIONS)
+    errors = [d for d in compilation.diagnostics if d.is_error]
+    assert compilation.program is not None, "\n".join(
+        [f"{path} does not compile:", *(f"{d.span.line}: {d.code} {d.message}" for d in errors)]
+    )
+    assert compilation.layout is not None
+    program = Program(found, compilation.program, compilation.layout, Rows(), ())
+    return of_program(name, text, program, stimulus, scans)
+
+
+def of_program(name: str, text: str, program: Program, stimulus: Iterable[Row], scans: int) -> Job:
+    variables = Variables(program.layout)
+    script = [write(variables, path, value, at).row(True) for at, path, value in stimulus]
+    return Job(name, text, program, program.bundle(), script, scans)
+
+
+# --- the targets -----------------------------------------------------------------------------
+
+
+def heard(lines: Iterable[str], jobs: list[Job]) -> dict[str, Trace]:
+    """The traces in what a driver printed."""
+    sizes = {j.name: j.program.ir.image_size for j in jobs}
+    traces: dict[str, Trace] = {}
+    current = Trace()
+    for line in lines:
+        message = read_message(line)
+        kind = message["is"]
+        if kind == "job":
+            current = traces[message["name"]] = Trace()
+            current.image = bytearray(sizes[message["name"]])
+        elif kind == "crc":
+            current.crcs += message["crc"]
+        elif kind == "image":
+            piece = bytes.fromhex(message["hex"])
+            current.image[message["at"] : message["at"] + len(piece)] = piece
+        elif kind == "end":
+            current.end = message
+            current.error += message["error"] or ""
+        elif kind in ("error", "print") and message["text"].strip():
+            current.error += message["text"] + "\n"
+    return traces
+
+
+class Processes:
+    """CPython and MicroPython processes that run staged bundles from one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name, content in runtime_files().items():
+            path = folder / "lib" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+    def host(self, jobs: list[Job], scans: int | None = None) -> dict[str, Trace]:
+        return self._run(sys.executable, "host", "program.mpy", jobs, scans)
+
+    def micropython(self, jobs: list[Job], scans: int | None = None) -> dict[str, Trace]:
+        return self._run(find_micropython(), "micropython", "program.py", jobs, scans)
+
+    def _run(
+        self, executable: str, target: str, without: str, jobs: list[Job], scans: int | None
+    ) -> dict[str, Trace]:
+        lines = []
+        for j in jobs:
+            slot = self.folder / target / j.name
+            if not slot.exists():
+                stage(j.bundle, slot, skip=("layout.json", without))
+            lines.append(json.dumps(j.options(str(slot), scans)) + "\n")
+        file = self.folder / f"{target}.jobs"
+        file.write_text("".join(lines))
+        heap = [] if executable == sys.executable else ["-X", "heapsize=16m"]
+        environment = {**os.environ, "MICROPYPATH": f".frozen:{self.folder}/lib"}
+        environment["PYTHONPATH"] = str(ROOT)
+        run = subprocess.run(
+            [executable, *heap, str(DRIVER), str(file)],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=600,
+            check=False,
+        )
+        traces = heard(run.stdout.split("\n"), jobs)
+        missing = [j.name for j in jobs if j.name not in traces]
+        assert not missing, f"{executable} ended before {missing[0]}:\n{run.stdout[-2000:]}"
+        return traces
+
+
+class _Machine:
+    """The reference interpreter in the shape of an engine's module."""
+
+    def __init__(self, program: ir.Program) -> None:
+        self._program = program
+        self.TASKS = tuple(lambda k=k: self._machine.run(k) for k in range(len(program.tasks)))
+
+    def attach(self, image: bytearray) -> None:
+        self._machine = Interpreter(self._program, image)
+
+
+def reference(jobs: list[Job], scans: int | None = None) -> dict[str, Trace]:
+    """The same by the interpreter of the IR, in this process."""
+    return {j.name: _interpret(j, j.scans if scans is None else scans) for j in jobs}
+
+
+def _interpret(j: Job, scans: int) -> Trace:
+    program, manifest = j.program, j.program.manifest()
+    tasks = len(manifest["tasks"])
+    layout = bytes.fromhex(manifest["layout"])
+    image = im.create(manifest["image_size"], tasks, layout, initial_part(program.ir.initial))
+    mailbox = Mailbox(image)
+    machine = _Machine(program.ir)
+    rows, safe = manifest["tasks"], manifest["safe"]
+    scheduler: Any = Scheduler(image, rows, machine, None, mailbox, safe=safe)
+    trace = Trace(image=image.data)
+    start, size = manifest["state"]
+    script = sorted(j.script, key=lambda row: row[0])
+
+    def before(n: int) -> None:
+        while script and script[0][0] <= n:
+            _, offset, data, *mask = script.pop(0)
+            if not mailbox.reserve(1):
+                mailbox.apply()
+            if mask:
+                mailbox.post_bits(offset, mask[0], bytes.fromhex(data)[0])
+            else:
+                mailbox.post(offset, bytes.fromhex(data))
+
+    scheduler.stimulus = before
+    scheduler.observe = lambda n: trace.crcs.append(
+        zlib.crc32(memoryview(image.data)[start : start + size])
+    )
+    scheduler.run_virtual(scans)
+    scheduler.stop()
+    trace.end = {
+        "scans": image.words[im.RELEASES],
+        "time_ns": scheduler.time_ns(),
+        "tasks": [im.read_task(image.data, k) for k in range(tasks)],
+        "fault": im.read_fault(image.data),
+    }
+    trace.error = "" if scheduler.error is None else repr(scheduler.error)
+    return trace
+
+
+# --- comparison ------------------------------------------------------------------------------
+
+
+def differences(jobs: list[Job], one: tuple[str, Runner], other: tuple[str, Runner]) -> list[str]:
+    """What is different between two targets, a text for each job that is."""
+    (name, run), (other_name, other_run) = one, other
+    traces, others = run(jobs, None), other_run(jobs, None)
+    return [
+        explain(j, (name, run, traces[j.name]), (other_name, other_run, others[j.name]))
+        for j in jobs
+        if not agree(traces[j.name], others[j.name])
+    ]
+
+
+def agree(a: Trace, b: Trace) -> bool:
+    """An error of the runtime itself is no agreement, even if both have it."""
+    return not a.error and a.crcs == b.crcs and bool(a.end) and a.outcome() == b.outcome()
+
+
+def explain(j: Job, a: tuple[str, Runner, Trace], b: tuple[str, Runner, Trace]) -> str:
+    """The first difference, by variable; the program is kept in a file that is named."""
+    file = Path(tempfile.mkdtemp(prefix="takt-differs-")) / f"{j.name}.st"
+    file.write_text(j.text, encoding="utf-8")
+    script = file.with_suffix(".json")
+    script.write_text(json.dumps(j.script))
+    lines = [f"{j.name} (program in {file}, its inputs beside it)"]
+    n = first_difference(a[2].crcs, b[2].crcs)
+    if n is None:
+        lines += [f"  {name}: {trace.outcome()}" for name, _, trace in (a, b)]
+        return "\n".join(lines)
+    lines.append(f"  after release instant {n}, counted from 0:")
+    images = [runner([j], n + 1)[j.name].image for _, runner, _ in (a, b)]
+    variables = Variables(j.program.layout)
+    for leaf in (leaf for root in variables.roots.values() for leaf in variables.leaves(root)):
+        values = [variables.read(image, leaf) for image in images]
+        raw = [image[leaf.offset : leaf.offset + max(leaf.size, 1)].hex() for image in images]
+        if values[0] != values[1] or (raw[0] != raw[1] and leaf.bit is None):
+            shown = f"{a[0]} {values[0]!r} ({raw[0]}), {b[0]} {values[1]!r} ({raw[1]})"
+            lines.append(f"  {leaf.path}: {shown}")
+        if len(lines) > 8:
+            break
+    lines += [f"  {name}: {trace.end.get('fault')} {trace.error}" for name, _, trace in (a, b)]
+    return "\n".join(lines)
+
+
+def first_difference(a: list[int], b: list[int]) -> int | None:
+    for n, (x, y) in enumerate(zip(a, b, strict=False)):
+        if x != y:
+            return n
+    return None if len(a) == len(b) else min(len(a), len(b))

@@ -1,0 +1,65 @@
+"""The same bundle gives the same image after every scan on CPython, MicroPython and, as far as the
+IR says what a program means, in the reference interpreter; with generated programs.
+
+The emulated Pico is in tests/emulated/test_pico_agreement.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conformance import generate
+from tests.conformance.agreement import Job, Processes, differences, job, reference
+
+PROGRAMS = 210
+INTERPRETED = 50
+"""How many of them the reference interpreter runs, too."""
+
+
+def jobs(folder: Path, count: int) -> list[Job]:
+    """Jobs for generated programs; a third of them may use LREAL."""
+    lreal = generate.collect(count // 3, lreal=True)
+    made = [*generate.collect(count - len(lreal)), *lreal]
+    return [
+        job(f"generated{n}", p.text, p.stimulus, folder, generate.SCANS)
+        for n, p in enumerate(made)
+    ]
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Job], Processes]:
+    folder = tmp_path_factory.mktemp("agreement")
+    with pytest.MonkeyPatch.context() as patch:
+        # The byte code of all these programs is no use to anybody later.
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        return jobs(folder, PROGRAMS), Processes(folder)
+
+
+def test_generated_programs_on_the_host_and_in_micropython(
+    generated: tuple[list[Job], Processes],
+) -> None:
+    made, processes = generated
+    host, micropython = ("host", processes.host), ("MicroPython", processes.micropython)
+    found = differences(made, host, micropython)
+    assert not found, "\n".join([f"{len(found)} of {len(made)} programs differ", *found[:5]])
+
+
+def test_generated_programs_do_what_their_ir_says(
+    generated: tuple[list[Job], Processes],
+) -> None:
+    made, processes = generated
+    some = made[:: len(made) // INTERPRETED]
+    found = differences(some, ("host", processes.host), ("the IR", reference))
+    assert not found, "\n".join([f"{len(found)} of {len(some)} programs differ", *found[:5]])
+
+
+@pytest.mark.slow
+def test_many_generated_programs(tmp_path: Path) -> None:
+    made = jobs(tmp_path, 2000)
+    processes = Processes(tmp_path)
+    host = ("host", processes.host)
+    found = differences(made, host, ("MicroPython", processes.micropython))
+    found += differences(made, host, ("the IR", reference))
+    assert not found, "\n".join([f"{len(found)} differences", *found[:5]])
