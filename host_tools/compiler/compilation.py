@@ -74,6 +74,7 @@ def compile_sources(sources: Iterable[Source], options: Options | None = None) -
     sys.setrecursionlimit(max(before, RECURSION))
     try:
         units = [parse(s, reporter) for s in numbered]
+        reporter.end_of_syntax()
         unit = _Linker(units, numbered, reporter, options or Options())
         program, layout = unit.link()
     finally:

@@ -42,6 +42,7 @@ class Reporter:
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []
         self._seen: set[tuple[str, int, int, str]] = set()
+        self._syntax: dict[str, list[tuple[int, int]]] = {}
 
     def report(
         self,
@@ -54,10 +55,21 @@ class Reporter:
         help: str = "",
     ) -> None:
         key = (span.source.name, span.start, span.end, code)
-        if key in self._seen:
+        if key in self._seen or self._follows_syntax_error(span):
             return
         self._seen.add(key)
         self.diagnostics.append(Diagnostic(code, message, span, label, tuple(others), help))
+
+    def end_of_syntax(self) -> None:
+        """What was reported up to here is wrong in its form. Later reports about a text that holds
+        such a mistake are dropped: they would tell the same again."""
+        for d in self.diagnostics:
+            if d.is_error and d.span.start < d.span.end:
+                self._syntax.setdefault(d.span.source.name, []).append((d.span.start, d.span.end))
+
+    def _follows_syntax_error(self, span: Span) -> bool:
+        places = self._syntax.get(span.source.name, ())
+        return any(span.start <= start and end <= span.end for start, end in places)
 
     @property
     def has_errors(self) -> bool:

@@ -6,6 +6,7 @@ IEC 61131-3:2013, 6.1 (character set, identifiers, keywords, comments, pragmas) 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from host_tools.compiler.diagnostics import Label, Reporter
 from host_tools.compiler.source import Source, Span
@@ -99,6 +100,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _BRACKET = {"(*": re.compile(r"\(\*|\*\)"), "/*": re.compile(r"/\*|\*/")}
+_COMMENT = re.compile(r"//[^\r\n]*+|\(\*|/\*")
 _BRACE = re.compile(r"[{}]")
 _FLAT_PRAGMA = re.compile(r"\{[^{}]*+\}")
 _DIRECT_TAIL = re.compile(r"%[\w.*]*")
@@ -213,6 +215,23 @@ def lex(source: Source, reporter: Reporter) -> list[Token]:
             _bad(scan, m.start("bad"), at)
 
 
+def with_comments(source: Source, tokens: Sequence[Token]) -> list[Token]:
+    """The tokens of a source in which the lexer found no errors, and its comments among them as
+    tokens of kind "comment"."""
+    text = source.text
+    scan = Scan(source, text, Reporter())
+    found: list[Token] = []
+    at = 0
+    for token in tokens:
+        while m := _COMMENT.search(text, at, token.start):
+            opening = m.group()[:2]
+            at = m.end() if opening == "//" else _comment_end(scan, m.start(), opening)
+            found.append(Token("comment", text[m.start() : at], m.start(), at))
+        found.append(token)
+        at = token.end
+    return found
+
+
 def _word_kind(word: str) -> str:
     upper = word.upper()
     if upper in KEYWORDS:
@@ -316,4 +335,4 @@ def _bad(scan: Scan, start: int, end: int) -> None:
             advice = "choose between two values with SEL(condition, if_false, if_true) or IF"
         elif char == "#":
             advice = "'#' stands between a type or a base and a value: INT#5, 16#FF"
-    scan.error("E0001", message, start, end, help=advice)
+    scan.error("E0001", message, start, end, help=advice or "remove it")

@@ -98,6 +98,8 @@ def binary(body: Body, node: tree.Binary, expected: Type | None) -> Value:
     while isinstance(left, tree.Binary):
         chain.append(left)
         left = left.left
+    if any(step.op == "=" and _was_assignment(step) for step in chain):
+        return expressions.unknown(node.span)
     outer = _operand_context(chain[-1].op, expected)
     value = expressions.expression(body, left, outer)
     for count, step in enumerate(reversed(chain), 1):
@@ -105,6 +107,12 @@ def binary(body: Body, node: tree.Binary, expected: Type | None) -> Value:
         if count % SPINE == 0 and value.const is None and not isinstance(value.type, Unknown):
             value.expr = body.temporary(value.expr)
     return value
+
+
+def _was_assignment(node: tree.Binary) -> bool:
+    """Whether ':=' is written; the parser has reported that and takes it for '='."""
+    between = node.span.source.text[node.left.span.end : node.right.span.start]
+    return ":=" in between and "(*" not in between and "//" not in between
 
 
 def _operand_context(op: str, expected: Type | None) -> Type | None:

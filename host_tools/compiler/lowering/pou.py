@@ -262,7 +262,7 @@ def _external(body: Body, decl: tree.VarDecl, ident: tree.Identifier) -> None:
             others=[Label(symbol.span, "the global variable")],
             help=f"write {symbol.type}",
         )
-        return
+        symbol = Symbol(ident.name, UNKNOWN, "const", 0, ident.span)
     add_symbol(body, symbol)
 
 

@@ -83,9 +83,15 @@ def statement(body: Body, node: tree.Statement) -> None:
 # --- assignment ------------------------------------------------------------------------------
 
 
+PLACES = (tree.Name, tree.Direct, tree.Member, tree.Index, tree.Deref)
+
+
 def assign(body: Body, node: tree.Assign) -> None:
     if node.op in ("S=", "R="):
         _latch(body, node)
+        return
+    if not isinstance(node.target, PLACES):
+        expression(body, node.value)  # the parser has reported the target
         return
     where = place(body, node.target, write=True)
     if node.op == "REF=":
@@ -120,6 +126,8 @@ def assign(body: Body, node: tree.Assign) -> None:
 
 def _latch(body: Body, node: tree.Assign) -> None:
     """`x S= y`: set where y is TRUE; `x R= y`: reset where y is TRUE."""
+    if not isinstance(node.target, PLACES):
+        return
     where = place(body, node.target, write=True)
     value = convert(body, expression(body, node.value, BOOL), BOOL)
     if where is None or isinstance(value.type, Unknown):

@@ -36,6 +36,16 @@ FIRM = UNIT_KEYWORDS | VAR_KEYWORDS | END_KEYWORDS | STATEMENT_KEYWORDS
 FIRM |= frozenset({"ELSE", "ELSIF", "UNTIL", "STRUCT", "eof"})
 
 
+ADVICE = {
+    "E0100": "remove it, or add what is missing before it",
+    "E0104": "write a variable, a literal or a call",
+    "E0107": "say it in another way; this version of the compiler steps over it",
+    "E0115": "a name begins with a letter or an underscore",
+    "E0116": "write a type, for example INT",
+}
+"""What to do where there is nothing more particular to say."""
+
+
 class Cursor:
     """A place in a list of tokens. `tok` is the token at hand, `end` the end of the one before.
 
@@ -192,6 +202,7 @@ class Cursor:
         if told or self._lexer_complained():
             return
         span = span or self.here()
+        help = help or ADVICE.get(code, "")
         self.reporter.report(code, message, span, label=label, others=others, help=help)
 
     def _is_near(self, index: int) -> bool:

@@ -261,7 +261,14 @@ def _zero(scan: Scan, prefix: str, start: int, end: int) -> Literal:
 
 
 def _unsuitable(scan: Scan, prefix: str, wanted: str, start: int, end: int) -> None:
-    scan.error("E0015", f"expected {wanted} directly after '{prefix}#'", start, end)
+    example = "TRUE" if prefix == "BOOL" else "1.5" if prefix in REAL_TYPES else "5"
+    scan.error(
+        "E0015",
+        f"expected {wanted} directly after '{prefix}#'",
+        start,
+        end,
+        help=f"for example {prefix}#{example}; to convert a variable, call a function",
+    )
 
 
 def _word_end(scan: Scan, at: int) -> int:
