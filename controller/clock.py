@@ -5,6 +5,7 @@ that takes is `ticks_us`, `ticks_add`, `ticks_diff`, `near`, `until` and `idle`.
 """
 
 import asyncio
+import sys
 import time
 
 try:
@@ -28,6 +29,23 @@ except ImportError:  # CPython
 
     def sleep_ms(duration_ms):
         return asyncio.sleep(duration_ms / 1000)
+
+
+if sys.platform == "rp2":
+    # sleep_us() polls on this port. An alarm that wakes machine.idle() leaves the core asleep,
+    # which also is what an emulator skips.
+    import machine
+
+    _alarm = machine.Timer()
+    _ALARM = {"mode": machine.Timer.ONE_SHOT, "tick_hz": 1000000, "callback": lambda timer: None}
+
+    def _sleep_us(duration_us):
+        due_us = ticks_add(ticks_us(), duration_us)
+        _alarm.init(period=duration_us, **_ALARM)
+        while ticks_diff(due_us, ticks_us()) > 0:
+            machine.idle()
+else:
+    _sleep_us = sleep_us
 
 
 # asyncio counts milliseconds and may run something else first: it gets the time until _EARLY_US
@@ -59,7 +77,7 @@ class Clock:
         answered now would delay the release."""
         left_us = ticks_diff(due_us, ticks_us())
         if left_us > 2 * _POLL_US:
-            sleep_us(left_us - _POLL_US)
+            _sleep_us(left_us - _POLL_US)
         while ticks_diff(due_us, ticks_us()) > 0:
             pass
 
