@@ -43,6 +43,8 @@ def everything() -> str:
         arguments = []
         for block in pou.blocks:
             for decl in block.decls if block.kind in ("VAR_INPUT", "VAR_OUTPUT") else ():
+                if isinstance(decl.type, tree.ArraySpec):
+                    continue
                 kind = type_name(decl.type)
                 for ident in decl.names:
                     if block.kind == "VAR_OUTPUT":
