@@ -166,6 +166,14 @@ def check_manifest(manifest):
     for key in ("io", "servers"):
         if not isinstance(manifest.get(key, {}), dict):
             _fail("the manifest has an entry %s that is no object" % key)
+    mailbox = manifest.get("mailbox", [1, 1])
+    if (
+        not isinstance(mailbox, list)
+        or len(mailbox) != 2
+        or not _is_int(mailbox[0], 1, 0xFFFF)
+        or not _is_int(mailbox[1], 1, 0xFFFF)
+    ):
+        _fail("the manifest has no sensible size of the mailbox")
     if not isinstance(manifest.get("name"), str):
         _fail("the manifest names no project")
 

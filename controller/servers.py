@@ -1,16 +1,17 @@
 """Starts the fieldbus servers that a program's manifest names, where the board has a network."""
 
 # What bus.modbus.tcp.serve takes from the manifest's row.
-_LIMITS = ("max_clients", "idle_s", "frame_s", "stall_s", "evict_s")
+_LIMITS = ("max_clients", "idle_s", "frame_s", "stall_s", "evict_s", "settle_s")
 
 
-async def start(rows, image, mailbox, port=None):
+async def start(rows, image, mailbox, port=None, settle_s=0.1):
     """Starts the servers of manifest["servers"]; returns (running, notes).
 
     `running` is a list of (kind, port, server), `notes` says for people what was not started and
     why: a controller without its network still has to control. A row has "map" (rows as in
     bus/modbus/map.py) and may have "port", "host", "unit" and the limits of serve(). `port`
-    overrides what the rows say (0: the system chooses).
+    overrides what the rows say (0: the system chooses). `settle_s` is how long a write waits for
+    the release it takes effect at before it is confirmed all the same.
     """
     running = []
     notes = []
@@ -30,7 +31,8 @@ async def start(rows, image, mailbox, port=None):
             units = row.get("unit")
             units = None if units is None else (units,)
             core = Core(RegisterMap(row["map"], image.data, mailbox), units)
-            limits = {key: row[key] for key in _LIMITS if key in row}
+            limits = {"settle_s": settle_s}
+            limits.update({key: row[key] for key in _LIMITS if key in row})
             at = row.get("port", 502) if port is None else port
             server = await serve(core, row.get("host", "0.0.0.0"), at, **limits)
         except (OSError, ValueError, KeyError) as error:

@@ -32,6 +32,13 @@ def mem_free():
     return gc.mem_free() if hasattr(gc, "mem_free") else None
 
 
+def _settle_s(tasks):
+    """How long to hold back the confirmation of a write: two releases of the fastest task, for the
+    next one may be late; never so long that clients give up, which they do after 1 to 3 s."""
+    shortest_ns = min([task["interval_ns"] for task in tasks])
+    return max(0.1, min(1.0, shortest_ns / 500000000))
+
+
 class Session:
     """The program in the folder `directory`: manifest, image, mailbox, scheduler, servers.
 
@@ -43,7 +50,8 @@ class Session:
         self.manifest, self.image, program = bundle.load(directory)
         manifest = self.manifest
         tasks = manifest["tasks"]
-        self.mailbox = Mailbox(self.image)
+        # Room for the largest write that the servers' maps allow, as the host has worked it out.
+        self.mailbox = Mailbox(self.image, *manifest.get("mailbox", ()))
         exchange = Exchange(
             manifest.get("io"), self.image.data, tasks, manifest.get("areas", {}), pins
         )
@@ -83,7 +91,8 @@ class Session:
             return
         from controller import servers
 
-        self.servers, notes = await servers.start(rows, self.image, self.mailbox, port)
+        settle_s = _settle_s(self.manifest["tasks"])
+        self.servers, notes = await servers.start(rows, self.image, self.mailbox, port, settle_s)
         for kind, port, _ in self.servers:
             tell({"is": "server", "kind": kind, "port": port})
         for text in notes:

@@ -86,8 +86,10 @@ class Program:
     def manifest(self) -> dict[str, Any]:
         """The manifest without its parts; see docs/bundle.md."""
         from host_tools.version import version
+        from host_tools.wiring.mailbox import mailbox_room
 
         wiring, layout = self.project.wiring, self.layout
+        written = [row for server in self.rows.servers.values() for row in server["map"]]
         return {
             "format": 1,
             "name": wiring.name,
@@ -117,6 +119,7 @@ class Program:
             "io": {"inputs": self.rows.inputs, "outputs": self.rows.outputs},
             "safe": self.rows.safe,
             "servers": self.rows.servers,
+            "mailbox": list(mailbox_room(written)),
         }
 
     def bundle(self) -> Bundle:

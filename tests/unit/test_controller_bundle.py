@@ -213,6 +213,8 @@ def test_deeply_nested_json_is_refused():
         ({"image_size": 100}, "too small for its tasks"),
         ({"layout": "xyz"}, "no layout hash"),
         ({"state": [0, IMAGE_SIZE + 1]}, "a range of state outside the image"),
+        ({"mailbox": 512}, "no sensible size of the mailbox"),
+        ({"mailbox": [128, 0]}, "no sensible size of the mailbox"),
         ({"safe": [[IMAGE_SIZE, None, "u8", 0]]}, "safe value outside the image"),
         ({"safe": [[1032, None, "x9", 0]]}, "safe value of no known kind"),
         ({"safe": [[1032, None, "u8", 256]]}, "safe value of no known kind"),
