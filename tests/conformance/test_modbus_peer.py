@@ -5,7 +5,6 @@ import json
 import random
 import select
 import shutil
-import socket
 import struct
 import subprocess
 import sys
@@ -13,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from pymodbus.client import ModbusTcpClient
+
+from tests.conformance.modbus_client import closed, good, peer, raw
 
 ROOT = Path(__file__).parents[2]
 SERVER = Path(__file__).with_name("modbus_server.py")
@@ -65,61 +65,6 @@ def running(name, **options):
             server.stop()
 
 
-@contextlib.contextmanager
-def peer(server, **options):
-    client = ModbusTcpClient("127.0.0.1", port=server.port, timeout=5, retries=0, **options)
-    assert client.connect()
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-class Raw:
-    """A TCP connection for what pymodbus refuses to send."""
-
-    def __init__(self, server):
-        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=10)
-
-    def send(self, text):
-        self.socket.sendall(bytes.fromhex(text) if isinstance(text, str) else text)
-
-    def receive(self, n):
-        data = b""
-        while len(data) < n:
-            more = self.socket.recv(n - len(data))
-            assert more, f"closed after {data.hex(' ')}"
-            data += more
-        return data.hex(" ")
-
-    def ask(self, pdu, transaction=1):
-        """The PDU of the answer."""
-        pdu = bytes.fromhex(pdu)
-        self.send(struct.pack(">HHHB", transaction, 0, 1 + len(pdu), 1) + pdu)
-        header = bytes.fromhex(self.receive(7))
-        assert header[:4] == struct.pack(">HH", transaction, 0)
-        assert header[6] == 1
-        return self.receive((header[4] << 8 | header[5]) - 1)
-
-    def is_dropped(self):
-        try:
-            return self.socket.recv(1) == b""
-        except ConnectionError:
-            return True
-
-    def close(self):
-        self.socket.close()
-
-
-@contextlib.contextmanager
-def raw(server):
-    client = Raw(server)
-    try:
-        yield client
-    finally:
-        client.close()
-
-
 @pytest.fixture(scope="module", params=INTERPRETERS)
 def server(request):
     server = Process(request.param, max_clients=6, evict_s=0)
@@ -131,11 +76,6 @@ def server(request):
 def client(server):
     with peer(server) as client:
         yield client
-
-
-def good(answer):
-    assert not answer.isError(), answer
-    return answer
 
 
 def initial(first, count):
@@ -308,14 +248,6 @@ def test_half_a_frame_and_idle_clients_are_dropped_and_others_go_on(name):
     assert reasons[:2] == ["half frame", "half frame"]
     assert reasons[2] == "idle"
     assert {host for _, host, _ in log} == {"127.0.0.1"}
-
-
-def closed(client):
-    client.socket.setblocking(False)
-    try:
-        return client.socket.recv(1) == b""
-    except BlockingIOError:
-        return False
 
 
 @pytest.mark.parametrize("name", INTERPRETERS)
