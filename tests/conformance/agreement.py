@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from typing import Any
 from controller import image as im
 from controller.mailbox import Mailbox
 from controller.scheduler import Scheduler
-from host_tools import project
+from host_tools import build, project
 from host_tools.build import Program
 from host_tools.bundle import Bundle, initial_part
 from host_tools.compiler import ir
@@ -100,6 +101,35 @@ def of_program(name: str, text: str, program: Program, stimulus: Iterable[Row], 
     variables = Variables(program.layout)
     script = [write(variables, path, value, at).row(True) for at, path, value in stimulus]
     return Job(name, text, program, program.bundle(), script, scans)
+
+
+def examples(scans: int) -> list[Job]:
+    """Jobs for the projects in examples/, with inputs that change at random."""
+    made = []
+    for file in sorted((ROOT / "examples").glob("*/takt.toml")):
+        found = project.load(file.parent)
+        program = build.compile(found)
+        text = "\n".join(source.text for source in found.sources)
+        name = file.parent.name
+        made.append(of_program(name, text, program, inputs(name, program, scans), scans))
+    return made
+
+
+def inputs(name: str, program: Program, scans: int) -> list[Row]:
+    """Changes of the located inputs of a program, always the same ones."""
+    rng = random.Random(name)
+    areas = [a for key, a in program.layout["areas"].items() if key[0] == "I" and a[1]]
+    located = [
+        v
+        for v in Variables(program.layout).roots.values()
+        if any(start <= v.offset < start + size for start, size in areas)
+    ]
+    rows: list[Row] = []
+    for at in range(0, scans, 3):
+        v = rng.choice(located)
+        low, high = ir.INT_RANGE[v.kind or "b1"]
+        rows.append((at, v.path, rng.randint(low, high)))
+    return rows
 
 
 # --- the targets -----------------------------------------------------------------------------

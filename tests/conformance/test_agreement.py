@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import generate
-from tests.conformance.agreement import Job, Processes, differences, job, reference
+from tests.conformance.agreement import Job, Processes, differences, examples, job, reference
 
 PROGRAMS = 210
 INTERPRETED = 50
@@ -53,6 +53,16 @@ def test_generated_programs_do_what_their_ir_says(
     some = made[:: len(made) // INTERPRETED]
     found = differences(some, ("host", processes.host), ("the IR", reference))
     assert not found, "\n".join([f"{len(found)} of {len(some)} programs differ", *found[:5]])
+
+
+def test_examples_on_every_engine_of_this_machine(tmp_path: Path) -> None:
+    made = examples(400)
+    assert made
+    processes = Processes(tmp_path)
+    host = ("host", processes.host)
+    found = differences(made, host, ("MicroPython", processes.micropython))
+    found += differences(made, host, ("the IR", reference))
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.slow
