@@ -148,11 +148,13 @@ def test_pid_against_the_equation() -> None:
 
 
 def test_pid_integrates_the_smallest_errors() -> None:
-    # KP * E * dt / TI is 1E-7, a fortieth of what the last bit of OUT is worth.
-    block = Block("PID", KP=1.0, TI=1000 * S, SP=0.01, FF=50.0)
-    for k in range(100_001):
+    # KP * E * dt / TI is 1E-7, a fortieth of what the last bit of the integral is worth.
+    block = Block("PID", KP=1.0, TI=1000 * S, SP=0.01, AUTO=False, MAN=50.0)
+    block(0)
+    block.set(AUTO=True)
+    for k in range(1, 100_002):
         block(k * 10 * MS)
-    assert abs(block.OUT - 50.02) < 1e-5
+    assert abs(block.OUT - 50.01) < 1e-5
 
 
 def test_pid_first_call_and_second_call_in_a_scan() -> None:

@@ -41,8 +41,7 @@ def scale(x: float, a: float, b: float, lo: float, hi: float) -> float:
         return lo
     if part >= 1:
         return hi
-    y = f32(lo + f32(part * f32(hi - lo)))
-    return min(max(y, min(lo, hi)), max(lo, hi))
+    return f32(lo + f32(part * f32(hi - lo)))
 
 
 def test_scale() -> None:
@@ -64,6 +63,13 @@ def test_scale_is_monotonic_and_exact_at_its_ends() -> None:
     row = [call(i, 0, 27648, 0.1, 0.3) for i in range(-5, 27660)]
     assert row == sorted(row)
     assert (row[5], row[27653], row[0], row[-1]) == (f32(0.1), f32(0.3), f32(0.1), f32(0.3))
+    # The last value before the end, where hi - lo is rounded up.
+    rng = random.Random("end")
+    for _ in range(3000):
+        lo = f32(rng.uniform(-1, 1))
+        hi = f32(-lo * rng.uniform(0.01, 0.9))
+        y = call(16777214.0, 0.0, 16777215.0, lo, hi)
+        assert min(lo, hi) <= y <= max(lo, hi)
 
 
 @pytest.mark.parametrize(
@@ -370,6 +376,7 @@ def test_blink_keeps_its_phase_at_any_call_rate() -> None:
         assert not block(now, ENABLE=False).OUT
         assert block(now + 3, ENABLE=True).OUT
         assert block(0).OUT  # the clock starts anew
+        assert not block(high * MS).OUT
 
 
 def test_blink_without_a_phase() -> None:
