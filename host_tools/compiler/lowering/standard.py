@@ -301,6 +301,21 @@ def _arithmetic(op: str, symbol: str) -> Handler:
     return handler
 
 
+def _logic(op: str, symbol: str) -> Handler:
+    def handler(
+        body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None
+    ) -> Value:
+        values = evaluate(body, args, expected)
+        if values is None:
+            return _nothing(node)
+        result = values[0]
+        for v in values[1:]:
+            result = operators.logic(body, op, result, v, node.span, symbol, expected)
+        return result
+
+    return handler
+
+
 def _scaled_time(op: str, symbol: str) -> Handler:
     """MUL_TIME, DIV_TIME and their like: a duration times or by any number (Table 33)."""
 
@@ -665,6 +680,9 @@ def _functions() -> dict[str, tuple[tuple[str, ...], bool, Handler]]:
         "SUB": (two, False, _arithmetic("sub", "-")),
         "DIV": (two, False, _arithmetic("div", "/")),
         "MOD": (two, False, _arithmetic("mod", "MOD")),
+        "AND": (two, True, _logic("and", "AND")),
+        "OR": (two, True, _logic("or", "OR")),
+        "XOR": (two, True, _logic("xor", "XOR")),
         "MOVE": (one, False, _move),
         "SWAP": (one, False, _swap),
         "SEL": (("G", "IN0", "IN1"), False, _sel),

@@ -54,6 +54,7 @@ _PAREN = -1
 _PREFIXES = frozenset({"-", "+", "NOT", "("})
 _POSTFIXES = frozenset({".", "[", "^", "("})
 OPERATORS = frozenset(_PRECEDENCE)
+_CALLED_OPERATORS = ("AND", "OR", "XOR", "MOD")  # also functions: MOD(a, b), Tables 29 and 30
 _AFTER_NAME = OPERATORS | {";", ")", "]", ",", ":=", ".", "..", "^", "[", "THEN", "DO", "OF"}
 
 
@@ -190,6 +191,9 @@ def _primary(c: Cursor) -> Expr:
         return token.value
     if kind == "direct":
         return direct(c)
+    if kind in _CALLED_OPERATORS and c.peek().kind == "(" and token.text.isalpha():
+        c.advance()
+        return Name(Span(c.source, token.start, token.end), token.text)
     _no_operand(c)
     return c.missing()
 
