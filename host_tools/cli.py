@@ -13,6 +13,7 @@ from host_tools.failure import INTERRUPTED, USAGE, Failure
 COMMANDS = {
     "new": "make a small project that checks and runs",
     "check": "find mistakes in program and wiring",
+    "fmt": "lay out Structured Text in the one way",
     "build": "write the bundle that a controller runs",
     "run": "run on the desk, in MicroPython, on an emulated Pico or a board",
     "deploy": "put the program on a board to stay",

@@ -45,17 +45,17 @@ _PROGRAM = """\
 // A motor with start and stop buttons, and a lamp that blinks while it runs.
 
 PROGRAM main
-    VAR
-        start AT %IX0.0 : BOOL;         // pressed
-        stop_closed AT %IX0.1 : BOOL;   // the stop button opens this when it is pressed
-        motor AT %QX0.0 : BOOL;
-        lamp AT %QX0.1 : BOOL;
-        started : R_TRIG;
-        half_second : TON;
-    END_VAR
-    VAR RETAIN
-        starts : UDINT;                 // kept when the power goes
-    END_VAR
+VAR
+    start AT %IX0.0 : BOOL;             // pressed
+    stop_closed AT %IX0.1 : BOOL;       // the stop button opens this when it is pressed
+    motor AT %QX0.0 : BOOL;
+    lamp AT %QX0.1 : BOOL;
+    started : R_TRIG;
+    half_second : TON;
+END_VAR
+VAR RETAIN
+    starts : UDINT;                     // kept when the power goes
+END_VAR
 
     motor := (start OR motor) AND stop_closed;
 
