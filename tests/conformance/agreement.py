@@ -39,14 +39,20 @@ Row = tuple[int, str, Any]
 
 @dataclass(frozen=True)
 class Job:
-    """A program, its bundle and what to do with it. `script` is as in controller/console.py."""
+    """A program, its bundle and what to do with it."""
 
     name: str
     text: str
     program: Program
     bundle: Bundle
-    script: list[list[Any]]
+    stimulus: tuple[Row, ...]
     scans: int
+
+    @property
+    def script(self) -> list[list[Any]]:
+        """The stimulus as controller/console.py has it."""
+        variables = Variables(self.program.layout)
+        return [write(variables, path, value, at).row(True) for at, path, value in self.stimulus]
 
     def options(self, directory: str, scans: int | None = None) -> dict[str, Any]:
         return {
@@ -84,6 +90,10 @@ Runner = Callable[[list[Job], int | None], dict[str, Trace]]
 
 def job(name: str, text: str, stimulus: Iterable[Row], folder: Path, scans: int) -> Job:
     """A job for one source text. Raises AssertionError where it does not compile."""
+    return of_program(name, text, compiled(name, text, folder), stimulus, scans)
+
+
+def compiled(name: str, text: str, folder: Path) -> Program:
     path = folder / f"{name}.st"
     path.write_text(text, encoding="utf-8")
     found = project.load(path)
@@ -93,14 +103,11 @@ def job(name: str, text: str, stimulus: Iterable[Row], folder: Path, scans: int)
         [f"{path} does not compile:", *(f"{d.span.line}: {d.code} {d.message}" for d in errors)]
     )
     assert compilation.layout is not None
-    program = Program(found, compilation.program, compilation.layout, Rows(), ())
-    return of_program(name, text, program, stimulus, scans)
+    return Program(found, compilation.program, compilation.layout, Rows(), ())
 
 
 def of_program(name: str, text: str, program: Program, stimulus: Iterable[Row], scans: int) -> Job:
-    variables = Variables(program.layout)
-    script = [write(variables, path, value, at).row(True) for at, path, value in stimulus]
-    return Job(name, text, program, program.bundle(), script, scans)
+    return Job(name, text, program, program.bundle(), tuple(stimulus), scans)
 
 
 def examples(scans: int) -> list[Job]:
@@ -284,9 +291,8 @@ def explain(j: Job, a: tuple[str, Runner, Trace], b: tuple[str, Runner, Trace]) 
     """The first difference, by variable; the program is kept in a file that is named."""
     file = Path(tempfile.mkdtemp(prefix="takt-differs-")) / f"{j.name}.st"
     file.write_text(j.text, encoding="utf-8")
-    script = file.with_suffix(".json")
-    script.write_text(json.dumps(j.script))
-    lines = [f"{j.name} (program in {file}, its inputs beside it)"]
+    file.with_suffix(".json").write_text(json.dumps(j.stimulus))
+    lines = [f"{j.name}: python -m tests.conformance.reduce {file}"]
     n = first_difference(a[2].crcs, b[2].crcs)
     if n is None:
         lines += [f"  {name}: {trace.outcome()}" for name, _, trace in (a, b)]

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.conformance.generate_bodies import INDENT, Bodies, Locals, initial
-from tests.conformance.generate_expressions import STANDARD, Signature, World, block_type
+from tests.conformance.generate_scope import STANDARD, Signature, World, block_type
 from tests.conformance.generate_types import (
     BITS,
     BOOL,

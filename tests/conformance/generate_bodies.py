@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.conformance.generate_expressions import Access, Expressions, World
+from tests.conformance.generate_expressions import Expressions
+from tests.conformance.generate_scope import Access, World
 from tests.conformance.generate_types import (
     BITS,
     BOOL,

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import generate
-from tests.conformance.agreement import Job, Processes, differences, examples, job, reference
+from tests.conformance.agreement import (
+    Job,
+    Processes,
+    Trace,
+    differences,
+    examples,
+    job,
+    reference,
+)
 
 PROGRAMS = 210
 INTERPRETED = 50
@@ -63,6 +71,22 @@ def test_examples_on_every_engine_of_this_machine(tmp_path: Path) -> None:
     found = differences(made, host, ("MicroPython", processes.micropython))
     found += differences(made, host, ("the IR", reference))
     assert not found, "\n".join(found)
+
+
+COUNTER = "PROGRAM Main VAR a : INT; b : INT; END_VAR a := a + 1; b := b + {}; END_PROGRAM"
+
+
+def test_a_difference_is_found_and_explained(tmp_path: Path) -> None:
+    """What the tests above rely on: here the two targets run different programs."""
+    one, other = (job("counter", COUNTER.format(n), (), tmp_path, 5) for n in (1, 2))
+
+    def wrong(jobs: list[Job], scans: int | None) -> dict[str, Trace]:
+        return reference([other], scans)
+
+    (text,) = differences([one], ("right", reference), ("wrong", wrong))
+    assert "after release instant 0" in text
+    assert "Main.b: right 1 (0100), wrong 2 (0200)" in text
+    assert "Main.a" not in text
 
 
 @pytest.mark.slow
