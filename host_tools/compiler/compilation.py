@@ -101,7 +101,7 @@ class _Linker:
         self.functions: dict[str, ir.Func] = {}
         self.touches: dict[str, Touch] = {}
         self.queue: list[tree.Pou] = []
-        self.queued: set[str] = set()
+        self.function_names: dict[int, str] = {}
         self.instances: dict[str, dict[str, Symbol]] = {}
         self._waiting: dict[int, Symbol] = {}
         self._depths: dict[str, int] = {}
@@ -234,7 +234,24 @@ class _Linker:
                     self.names.duplicate(ident, symbols[fold(ident.name)].span)
                 symbols.setdefault(fold(ident.name), symbol)
             self.instances[instance.name] = symbols
+        self._locate_hidden({id(i.pou) for i in instances})
         return retained
+
+    def _locate_hidden(self, used: set[int]) -> None:
+        """Initial values of what function blocks declare AT an address; it has no path."""
+        for unit in self.units:
+            for d in unit.declarations:
+                if not isinstance(d, tree.Pou) or id(d) in used or d.kind != "FUNCTION_BLOCK":
+                    continue
+                for block, decl, ident in declared(d.blocks):
+                    if decl.location is None or decl.init is None:
+                        continue
+                    t = self.names.resolve(decl.type)
+                    symbol = located_symbol(self.names, self.direct, block, decl, ident, t)
+                    if symbol is not None and symbol.storage == "static":
+                        place = Allocated(ident.name, t, symbol.offset, symbol.bit, init=decl.init)
+                        place.hidden = True
+                        self.image.variables.append(place)
 
     def _variable(
         self,
@@ -291,16 +308,19 @@ class _Linker:
         return body
 
     def _function(self, pou: tree.Pou, span: Span) -> str:
-        name = pou.name.name
-        if name not in self.queued:
-            self.queued.add(name)
+        name = self.function_names.get(id(pou))
+        if name is None:
+            name = pou.name.name
+            if name in self.function_names.values():
+                name += "_library"  # the library's, behind a POU of the user with that name
+            self.function_names[id(pou)] = name
             self.queue.append(pou)
         return name
 
     def _drain(self) -> None:
         while self.queue:
             pou = self.queue.pop(0)
-            name = pou.name.name
+            name = self.function_names[id(pou)]
             self.functions[name], self.touches[name] = lower_pou(self._body, pou, name)
 
     def _lower_everything(self, plans: list[TaskPlan], instances: list[ProgramInstance]) -> None:

@@ -59,6 +59,7 @@ class Declarations:
         self.sources = sources
         self.units = list(units)
         self.pous: dict[str, tree.Pou] = {}
+        self._library_pous: dict[str, tree.Pou] = {}
         self.type_decls: dict[str, tree.TypeDecl] = {}
         self.globals: dict[str, Declared] = {}
         self.enum_values: dict[str, list[tuple[EnumType, int]]] = {}
@@ -161,10 +162,16 @@ class Declarations:
 
     # --- POUs --------------------------------------------------------------------------------
 
-    def find_pou(self, name: str) -> tree.Pou | None:
-        """A POU of the user or, loaded on demand, of the standard library."""
+    def find_pou(self, name: str, span: Span) -> tree.Pou | None:
+        """A POU of the user or, loaded on demand, of the standard library. What stands in the
+        library (`span` is there) means the library, whatever names the user has given."""
+        own = None if span.source.library else self.pous.get(fold(name))
+        return own or self.library_pou(name)
+
+    def library_pou(self, name: str) -> tree.Pou | None:
+        """A POU of the standard library, parsed when it is first asked for."""
         key = fold(name)
-        pou = self.pous.get(key)
+        pou = self._library_pous.get(key)
         if pou is not None:
             return pou
         entry = library_index.index().get(key)
@@ -177,12 +184,12 @@ class Declarations:
             self.sources.append(Source(library_name, "", number, library=True))
         pou = library_index.parse_entry(entry, number)
         self._add_extent(pou)
-        self.pous[key] = pou
+        self._library_pous[key] = pou
         return pou
 
     def pou_names(self) -> list[str]:
         """All names that can be called or instantiated, for suggestions."""
-        own = [p.name.name for p in self.pous.values() if not p.name.name.startswith("__")]
+        own = [p.name.name for p in self.pous.values()]
         library = [e.name for e in library_index.index().values()]
         return own + [n for n in library if not n.startswith("__")]
 
@@ -331,7 +338,7 @@ class Declarations:
             self._resolving.pop()
             self._types[key] = t
             return t
-        pou = self.find_pou(name)
+        pou = self.find_pou(name, span)
         if pou is not None and pou.kind == "FUNCTION_BLOCK":
             return self.fb_type(pou, span)
         if pou is not None:

@@ -79,7 +79,7 @@ class Reporter:
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` was most likely meant to be, or None."""
     by_fold = {k.upper(): k for k in known}
-    close = get_close_matches(name.upper(), list(by_fold), n=1, cutoff=0.6)
+    close = get_close_matches(name.upper(), list(by_fold), n=1, cutoff=0.65)
     return by_fold[close[0]] if close else None
 
 

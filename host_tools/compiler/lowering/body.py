@@ -10,7 +10,7 @@ from host_tools.compiler import ir, tree
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Symbol, Touch, Value
 from host_tools.compiler.tree import fold
-from host_tools.compiler.types import FbType, Type, kind_of, size_align
+from host_tools.compiler.types import FbType, Type, Unknown, kind_of, size_align
 
 if TYPE_CHECKING:
     from host_tools.compiler.declarations import Declarations
@@ -95,8 +95,10 @@ class Body:
         return len(self.locals) - 1
 
     def temporary(self, expr: ir.Expr) -> ir.Expr:
-        """`expr` evaluated now, once, into a local."""
-        if isinstance(expr, ir.Const | ir.Local):
+        """`expr` evaluated now, once, into a local that nothing else changes."""
+        if isinstance(expr, ir.Const):
+            return expr
+        if isinstance(expr, ir.Local) and not self.locals[expr.index].name:
             return expr
         index = self.new_local("", expr.kind)
         self.emit(ir.SetLocal(index, expr))
@@ -124,7 +126,7 @@ class Body:
         symbol = self.symbols.get(key)
         if symbol is None and self.constants_only:
             symbol = self.declarations.local_symbol(name, span)
-        if symbol is not None:
+        if symbol is not None or span.source.library:
             return symbol
         constant = self.declarations.global_constant(name)
         if constant is not None:
@@ -154,8 +156,14 @@ class Body:
         later = self.block[at:]
         del self.block[at:]
         for v in values:
-            if v.const is None and v.addr is None:
+            if v.const is not None or isinstance(v.type, Unknown):
+                continue
+            if v.addr is None:
                 v.expr = self.temporary(v.expr)
+            elif v.addr.base != "frame":
+                slot = self.frame_slot(v.type)
+                self.emit(ir.Copy(slot, v.addr, size_align(v.type)[0]))
+                v.addr, v.expr = slot, ir.AddrOf("u32", slot)
         self.block.extend(later)
 
 

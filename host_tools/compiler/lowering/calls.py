@@ -63,12 +63,12 @@ def call(
     if isinstance(callee, tree.Name):
         symbol = body.lookup(callee.name, callee.span)
         if symbol is None or symbol.section == "RESULT":
-            user = body.declarations.pous.get(fold(callee.name))
-            if user is None or user.span.source.library:
+            own = fold(callee.name) in body.declarations.pous
+            if not own or callee.span.source.library:
                 made = standard.call(body, node, callee.name, expected)
                 if made is not None:
                     return made
-            pou = body.declarations.find_pou(callee.name)
+            pou = body.declarations.find_pou(callee.name, callee.span)
             if pou is not None and pou.kind == "FUNCTION":
                 if wants_value and pou.result is None and not body.constants_only:
                     _no_value(body, node, "give the FUNCTION a result type, or")

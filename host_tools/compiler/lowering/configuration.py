@@ -97,7 +97,7 @@ def _default(names: Declarations) -> tuple[list[TaskPlan], list[ProgramInstance]
 def _instance(
     names: Declarations, declared: tree.ProgramDecl, before: list[ProgramInstance]
 ) -> ProgramInstance | None:
-    pou = names.find_pou(declared.type.name)
+    pou = names.find_pou(declared.type.name, declared.type.span)
     if pou is None or pou.kind != "PROGRAM":
         programs = [p.name.name for p in names.pous.values() if p.kind == "PROGRAM"]
         names.reporter.report(

@@ -112,7 +112,7 @@ def direct_type(node: tree.Direct, default: Type, wanted: Type) -> Type:
 def _is_nothing(body: Body, node: tree.Name) -> bool:
     """Whether the name is neither a variable nor a POU."""
     nothing = body.lookup(node.name, node.span) is None
-    return nothing and body.declarations.find_pou(node.name) is None
+    return nothing and body.declarations.find_pou(node.name, node.span) is None
 
 
 # --- literals --------------------------------------------------------------------------------

@@ -183,7 +183,7 @@ def _not_found(body: Body, node: tree.Name) -> None:
     if fold(node.name) in body.unknown:
         return
     body.unknown.add(fold(node.name))
-    pou = body.declarations.find_pou(node.name)
+    pou = body.declarations.find_pou(node.name, node.span)
     if pou is not None and pou.kind == "FUNCTION_BLOCK":
         body.reporter.report(
             "E0206",

@@ -170,7 +170,7 @@ def library_call(body: Body, name: str, values: list[Value], span: Span) -> Valu
             help="compute the value beforehand and write it as a literal",
         )
         return expressions.unknown(span)
-    pou = body.declarations.find_pou(name)
+    pou = body.declarations.library_pou(name)
     if pou is None or pou.result is None:
         raise AssertionError(f"the library has no {name}")
     result = body.declarations.resolve(pou.result)
