@@ -34,7 +34,7 @@ from host_tools.compiler.parser import parse
 from host_tools.compiler.source import Source, Span, position
 from host_tools.compiler.symbols import ProgramInstance, Symbol, Touch
 from host_tools.compiler.tree import fold
-from host_tools.compiler.types import FbType, Type, Unknown, size_align
+from host_tools.compiler.types import ArrayType, FbType, StructType, Type, Unknown, size_align
 from host_tools.record import field, record
 
 DEFAULT_BUDGET = 200_000
@@ -456,7 +456,9 @@ class _Linker:
 
 
 def _has_retained(t: Type) -> bool:
-    return isinstance(t, FbType) and any(
+    while isinstance(t, ArrayType):
+        t = t.element
+    return isinstance(t, FbType | StructType) and any(
         f.retain or _has_retained(f.type) for f in t.fields.values()
     )
 

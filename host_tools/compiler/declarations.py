@@ -423,7 +423,7 @@ class Declarations:
         element = self.resolve(spec.element)
         if isinstance(element, Unknown):
             return UNKNOWN
-        t = ArrayType(tuple(bounds), element)
+        t = ArrayType(tuple(bounds), element, self.default_init(spec.element))
         size = t.count * size_align(element)[0]
         if size > MAX_BYTES:
             self.too_large("this array would take", size, spec.span)

@@ -64,7 +64,7 @@ def _array(
         _wrong_shape(names, init, t, "[value, value, …]")
     rows = len(t.bounds) > 1 and bool(values)
     rows = rows and all(isinstance(v, tree.ArrayInit) for v in values)
-    one: Type = ArrayType(t.bounds[1:], t.element) if rows else t.element
+    one: Type = ArrayType(t.bounds[1:], t.element, t.init) if rows else t.element
     one_count = one.count if rows and isinstance(one, ArrayType) else 1
     most = t.count // one_count
     if len(values) > most:
@@ -78,11 +78,12 @@ def _array(
         )
         del values[most:]
     for i, v in enumerate(values):
-        write_initial(names, data, at + i * one_count * step, one, v)
+        value = v if v is not None or rows else t.init
+        write_initial(names, data, at + i * one_count * step, one, value)
     start = len(values) * one_count
     if start < t.count:
         default = bytearray(step)
-        write_initial(names, default, 0, t.element, None)
+        write_initial(names, default, 0, t.element, t.init)
         if any(default):
             data[at + start * step : at + t.count * step] = bytes(default) * (t.count - start)
 

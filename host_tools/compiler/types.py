@@ -8,7 +8,7 @@ standard makes two structures of the same shape two types) and by shape where th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from host_tools.compiler import tree
 from host_tools.compiler.ir import INT_RANGE, SIZE
@@ -48,10 +48,14 @@ class StringType:
 
 @record(frozen=True)
 class ArrayType:
-    """`bounds` holds (low, high) for each dimension; the last varies fastest."""
+    """`bounds` holds (low, high) for each dimension; the last varies fastest. `init` is the value
+    that the element starts with by the TYPE declaration of its name; it makes no other type."""
+
+    _ignored: ClassVar[frozenset[str]] = frozenset({"init"})
 
     bounds: tuple[tuple[int, int], ...]
     element: Type
+    init: tree.Expr | None = None
 
     @property
     def count(self) -> int:

@@ -16,7 +16,7 @@ from host_tools.compiler.source import Source
 from host_tools.variables import VariableError, Variables
 
 CASES = Path(__file__).parent / "cases"
-COMMENT = re.compile(r"//.*?\b(set|expect) (?!below)(?:after (\d+) scans?: )?(.+?)\s*$")
+COMMENT = re.compile(r"//(?: |.*:\s+)(set|expect) (?!below)(?:after (\d+) scans?: )?(.+?)\s*$")
 FAULT = re.compile(r"fault = (\w+) here$")
 AREAS = "QX", "QW", "QD", "QL"
 
@@ -47,7 +47,7 @@ def read_cases(path: Path) -> list[Case]:
             cases.append(Case(f"{path.stem}: {line[9:]}", "\n" * (number - 1)))
         if cases:
             cases[-1].text += line + "\n"
-            found = COMMENT.search(line)
+            found = None if line.startswith("// case: ") else COMMENT.search(line)
             if found is not None:
                 note(cases[-1], number, found[1], found[2], found[3])
     return cases

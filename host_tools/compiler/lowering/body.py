@@ -160,7 +160,7 @@ class Body:
                 continue
             if v.addr is None:
                 v.expr = self.temporary(v.expr)
-            elif v.addr.base != "frame":
+            else:
                 slot = self.frame_slot(v.type)
                 self.emit(ir.Copy(slot, v.addr, size_align(v.type)[0]))
                 v.addr, v.expr = slot, ir.AddrOf("u32", slot)

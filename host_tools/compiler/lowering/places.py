@@ -254,7 +254,7 @@ def _member_place(body: Body, node: tree.Member, write: bool) -> Place | None:
     name = node.name
     if name[:1].isdigit() or name[:1] == "%":
         return _partial_place(body, node, write)
-    base = place(body, node.base)
+    base = place(body, node.base, write)
     if base is None:
         return None
     base = _opened(body, base)
@@ -296,8 +296,6 @@ def _member_place(body: Body, node: tree.Member, write: bool) -> Place | None:
                 help=_private(field, write),
             )
             return None
-    if write:
-        note_write(body, base, node.span)
     return Place(
         field.type,
         node.span,
@@ -368,15 +366,13 @@ def _partial_place(body: Body, node: tree.Member, write: bool) -> Place | None:
 
 
 def _index_place(body: Body, node: tree.Index, write: bool) -> Place | None:
-    base = place(body, node.base)
+    base = place(body, node.base, write)
     if base is None:
         return None
     base = _opened(body, base)
     t: Type = base.type
     if isinstance(t, Unknown):
         return None
-    if write:
-        note_write(body, base, node.span)
     if isinstance(t, StringType):
         return _character_place(body, base, t, node)
     if not isinstance(t, ArrayType):

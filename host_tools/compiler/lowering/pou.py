@@ -214,6 +214,15 @@ def _other_variables(body: Body, pou: tree.Pou) -> None:
             _external(body, decl, ident)
         elif "CONSTANT" in block.qualifiers:
             _constant(body, block, decl, ident)
+        elif decl.location is not None and pou.kind == "FUNCTION":
+            body.reporter.report(
+                "E0271",
+                "a FUNCTION cannot have located variables",
+                ident.span,
+                label="its variables start anew at each call",
+                help="declare it in VAR_GLOBAL, or give it to the function as a parameter",
+            )
+            add_symbol(body, Symbol(ident.name, UNKNOWN, "const", 0, ident.span))
         elif decl.location is not None:
             if pou.kind != "PROGRAM" or fold(ident.name) not in body.symbols:
                 _located(body, block, decl, ident)

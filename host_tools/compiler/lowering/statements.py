@@ -40,6 +40,7 @@ from host_tools.compiler.types import (
     base_of,
     is_bits,
     is_integer,
+    kind_of,
     same,
 )
 
@@ -322,7 +323,7 @@ def repeat_loop(body: Body, node: tree.RepeatUntil) -> None:
 
 def for_loop(body: Body, node: tree.For) -> None:
     """Start, stop and step are evaluated once. After the last pass the variable stands one step
-    beyond it (wrapped at the end of its type), and the loop ends there too."""
+    beyond it (wrapped at the end of its type; a subrange is never left), and the loop ends."""
     if not node.variable.name:
         return  # the parser found no variable and said so
     where = place(body, tree.Name(node.variable.span, node.variable.name), write=True)
@@ -403,21 +404,41 @@ def _counted(
         body.loops -= 1
     next_ = Value(t, ir.Binary(kind, "add", current, step_expr), node.span)
     with body.nested() as steps:
-        if _cannot_pass_the_end(stop, step, t):
+        if _cannot_pass_the_end(stop, step, where.type):
             store(body, where, next_)
         else:
             last = body.temporary(_last_pass(kind, current, stop_expr, step_expr, step))
-            store(body, where, next_)
-            body.emit(ir.If(last, (ir.Break(),)))
+            if isinstance(where.type, SubrangeType):
+                _leave_subrange(body, where, next_, last)
+            else:
+                store(body, where, next_)
+                body.emit(ir.If(last, (ir.Break(),)))
     body.emit(ir.Loop(tuple(inside), tuple(steps), pos))
 
 
-def _cannot_pass_the_end(stop: Value, step: Value, t: Elementary) -> bool:
+def _leave_subrange(body: Body, where: Place, next_: Value, last: ir.Expr) -> None:
+    """After the last pass the variable goes one step beyond it only where its type allows that."""
+    t = where.type
+    assert isinstance(t, SubrangeType)
+    kind = next_.expr.kind
+    value = body.temporary(next_.expr)
+    above = ir.Compare("b1", "ge", value, ir.Const(kind, t.low))
+    below = ir.Compare("b1", "le", value, ir.Const(kind, t.high))
+    with body.nested() as beyond:
+        store(body, where, Value(t, value, next_.span))
+    with body.nested() as end:
+        body.emit(ir.If(ir.Binary("b1", "and", above, below), tuple(beyond)))
+        body.emit(ir.Break())
+    body.emit(ir.If(last, tuple(end)))
+    store(body, where, convert(body, Value(next_.type, value, next_.span), t))
+
+
+def _cannot_pass_the_end(stop: Value, step: Value, t: Type) -> bool:
     """Whether stop + step fits the type, so that counting on can never wrap before the test."""
     if not (isinstance(stop.const, int) and isinstance(step.const, int)):
         return False
-    low, high = INT_RANGE[t.kind]
-    return low <= stop.const + step.const <= high
+    low, high = (t.low, t.high) if isinstance(t, SubrangeType) else INT_RANGE[kind_of(t)]
+    return low <= stop.const <= high and low <= stop.const + step.const <= high
 
 
 def _last_pass(
