@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 
 from host_tools.failure import INTERRUPTED, USAGE, Failure
 
@@ -19,6 +20,7 @@ COMMANDS = {
     "deploy": "put the program on a board to stay",
     "firmware": "make or find MicroPython for a board",
     "devices": "list boards on serial ports and what else can run programs here",
+    "import": "make Structured Text of a PLCopen XML project",
     "explain": "explain a code such as E0101",
 }
 """Names and one line for each; host_tools/commands/ has a module for each."""
@@ -74,7 +76,8 @@ def _main(arguments: list[str]) -> int:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name == chosen:
-            module = import_module(f"host_tools.commands.{name}")
+            # A keyword cannot be the name of a module that anyone imports.
+            module = import_module(f"host_tools.commands.{name}{'_' * iskeyword(name)}")
             sub.add_argument("--json", action="store_true", help="print one JSON object")
             module.add(sub)
     if chosen is not None and module is None:
