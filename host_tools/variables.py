@@ -140,11 +140,23 @@ class Variables:
         start, length = self.layout["areas"][area]
         offset = int(m[3]) * unit
         if offset + unit > length:
-            last = length // unit - 1
-            say = f"the last one is %{area[0]}{size}{last}" if length else "none are used"
+            last = f"%{area[0]}{size}{length // unit - 1}{'.7' if size == 'X' else ''}"
+            say = f"the last one is {last}" if length >= unit else "none are used"
             raise VariableError(f"'{path}' is beyond the program's range; {say}")
-        bit = int(m[4]) if m[4] is not None else None
+        if m[4] is None:
+            return self._declared_at(path.upper(), AREA_TYPES[size], start + offset)
+        bit = int(m[4])
+        if bit > 7:
+            raise VariableError(f"'{path}' is no address; the bits of a byte are 0 to 7")
         return Variable(path.upper(), AREA_TYPES[size], start + offset, bit)
+
+    def _declared_at(self, path: str, type_: str, offset: int) -> Variable:
+        """The address, as the program declares it: an INT at %IW0 has a sign."""
+        plain = Variable(path, type_, offset)
+        for v in self.roots.values():
+            if v.offset == offset and v.size == plain.size and v.bit is None:
+                return Variable(path, v.type, offset, None, v.retain)
+        return plain
 
     def _member(self, v: Variable, name: str) -> Variable:
         if name[0].isdigit() or name[0] == "%":
@@ -166,7 +178,7 @@ class Variables:
             raise VariableError(f"'{v.path}' has no bits to take apart")
         letter = "X" if name[0] != "%" else name[1].upper()
         digits = name if name[0] != "%" else name[2:]
-        if letter not in PART_BITS or not digits.isdigit():
+        if letter not in PART_BITS or not (digits.isascii() and digits.isdecimal()):
             raise VariableError(f"'{name}' is no part; write .3, .%X3, .%B1, .%W0 or .%D0")
         bits = PART_BITS[letter]
         at = int(digits) * bits
@@ -359,7 +371,10 @@ def _encode_string(v: Variable, t: list[Any], text: Any) -> bytes:
     wide = t[0] == "wstring"
     if not wide and any(ord(c) > 255 for c in raw):
         raise VariableError(f"'{v.path}' is a STRING; it has one byte for each character")
-    data = raw.encode("utf-16-le" if wide else "latin-1")
+    try:
+        data = raw.encode("utf-16-le" if wide else "latin-1")
+    except UnicodeEncodeError:
+        raise VariableError(f"'{raw}' is no text for '{v.path}'; type it as UTF-8") from None
     length = len(data) // (2 if wide else 1)
     if length > t[1]:
         raise VariableError(f"'{v.path}' holds {t[1]} characters, not {length}")
