@@ -211,6 +211,8 @@ class Flow:
         else:
             pin = item.inputs[0] if item.inputs else Pin("", item.place)
             before = self.pin_factors(pin, item)
+            if item.kind == "contact" and item.storage:
+                raise self.report.stop(item.place, "a contact cannot be set or reset")
             if item.kind == "coil":
                 factors = before
             else:

@@ -84,12 +84,17 @@ class _Graph:
         if item.kind == "label":
             if not item.name:
                 raise self.report.stop(item.place, "the label has no name")
+            if self.statements.held and item.name:
+                self.refuse_crossing(item)
             self.statements.entries.append(Mark(item.name, item.place))
         elif item.kind == "jump":
             condition = self.flow.input(item, TRUE)
             if not item.name:
                 raise self.report.stop(item.place, "the jump names no label")
             condition = negation(condition) if item.negated else condition
+            # What is used on both sides of the jump is stored where every way comes by.
+            for held in list(self.statements.held):
+                self.statements.store(held)
             self.statements.entries.append(
                 Jump(None if condition == TRUE else condition, item.name, item.place)
             )
@@ -102,6 +107,18 @@ class _Graph:
                 self.statements.raw(f"IF {show(condition)} THEN", "    RETURN;", "END_IF;")
         elif item.id not in self.in_if:
             self.write(item)
+
+    def refuse_crossing(self, label: Item) -> None:
+        """A value from before a label that is jumped to may not be there behind it."""
+        jumps = [i for i in self.network.items.values() if i.kind == "jump"]
+        if any(fold(j.name) == fold(label.name) for j in jumps) and any(
+            not isinstance(held.expr, tree.Name) for held in self.statements.held
+        ):
+            raise self.report.stop(
+                self.statements.held[0].place,
+                f"what comes out here is used behind the label '{label.name}'",
+                "lead it over a variable",
+            )
 
     def check_used(self, item: Item) -> None:
         if item.id not in self.flow.users:

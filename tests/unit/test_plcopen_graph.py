@@ -259,6 +259,19 @@ def test_jumps_labels_and_return() -> None:
     assert scans(start(data), steps, "n", "m") == [[1, 1], [1, 2], [1, 2], [2, 2]]
 
 
+def test_a_value_on_both_sides_of_a_jump() -> None:
+    d = Diagram()
+    total = d.block("ADD", [("IN1", d.value("n")), ("IN2", d.value("1"))], executionOrderId="1")
+    late = d.block("MUL", [("IN1", total), ("IN2", d.value("2"))], executionOrderId="5")
+    d.simple("jump", d.value("skip"), label="past", executionOrderId="2")
+    d.out("n", total, executionOrderId="3")
+    d.add("label", "", label="past", executionOrderId="4")
+    d.out("m", late, executionOrderId="6")
+    data = document(pou("main", d.xml(), "skip : BOOL; n, m : INT"))
+    steps: list[dict[str, object]] = [{}, {"skip": True}, {}]
+    assert scans(start(data), steps, "n", "m") == [[1, 2], [1, 4], [1, 4]]
+
+
 def test_user_functions_with_outputs() -> None:
     parts = pou(
         "parts",
@@ -422,6 +435,54 @@ def evaluate(rung: list[dict[str, Any]], state: dict[str, bool]) -> None:
                 state[e["name"]] = value
             elif value:
                 state[e["name"]] = e["storage"] == "set"
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(some.data())
+def test_random_diagrams_agree_with_direct_evaluation(data: some.DataObject) -> None:
+    """Blocks that calculate and variables they write, which other elements read."""
+    names = ("i", "j", "k")
+    d = Diagram()
+    elements: list[tuple[str, str, list[int]]] = []
+    ids: list[str] = []
+    for _ in range(data.draw(some.integers(2, 10))):
+        sources = [n for n, e in enumerate(elements) if e[0] != "out"]
+        kinds = ["in", "ADD", "SUB", "MAX", "out"] if sources else ["in"]
+        kind = data.draw(some.sampled_from(kinds))
+        name = data.draw(some.sampled_from(names))
+        count = {"in": 0, "out": 1}.get(kind, 2)
+        inputs = [data.draw(some.sampled_from(sources)) for _ in range(count)]
+        elements.append((kind, name, inputs))
+        if kind == "in":
+            ids.append(d.value(name))
+        elif kind == "out":
+            ids.append(d.out(name, ids[inputs[0]]))
+        else:
+            ids.append(d.block(kind, [(f"IN{n}", ids[s]) for n, s in enumerate(inputs, 1)]))
+    part = list(range(len(elements)))
+    for n, (_, _, inputs) in enumerate(elements):
+        for s in inputs:
+            old, new = part[n], part[s]
+            part = [new if p == old else p for p in part]
+    values = {name: data.draw(some.integers(-9, 9)) for name in names}
+    sim = start(document(pou("main", d.xml(), "i, j, k : LINT")))
+    rows = scans(sim, [dict(values), {}], *names)
+    for row in rows:
+        for p in dict.fromkeys(part):
+            known: dict[int, int] = {}
+            for n, (kind, name, inputs) in enumerate(elements):
+                if part[n] != p or kind == "in":
+                    continue
+                for s in inputs:
+                    if elements[s][0] == "in":
+                        known.setdefault(s, values[elements[s][1]])
+                operands = [known[s] for s in inputs]
+                if kind == "out":
+                    values[name] = operands[0]
+                else:
+                    a, b = operands
+                    known[n] = {"ADD": a + b, "SUB": a - b, "MAX": max(a, b)}[kind]
+        assert row == [values[name] for name in names]
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)

@@ -186,6 +186,24 @@ def test_vendor_data_is_noted_once_and_its_variables_are_read() -> None:
     assert scans(start(data), [{}], "a") == [[4]]
 
 
+def test_an_application_in_vendor_data() -> None:
+    """The whole application inside of addData, with durations of ISO 8601 and instances whose
+    type is left out."""
+    application = (
+        '<addData><data name="urn:vendor:application" handleUnknown="implementation">'
+        '<resource name="Application"><task name="Cyclic" interval="PT0.05S" priority="1">'
+        '<pouInstance name="main" typeName=""/></task>'
+        f'<globalVars name="GVL">{variable("total", "DINT", "10")}</globalVars>'
+        '<addData><data name="urn:vendor:pou" handleUnknown="implementation">'
+        f"{pou('main', st('total := total + 1;'))}</data></addData></resource></data></addData>"
+    )
+    data = document().replace(b"</project>", application.encode() + b"</project>")
+    sim = start(data)
+    sim.run(for_ns=200_000_000)
+    assert sim["total"] == 14
+    assert not imported(data).report.remarks
+
+
 def test_names_of_files_do_not_collide() -> None:
     data = document(pou("types", st("a := 1;"), "a : INT"), TYPES)
     assert list(imported(data).files) == ["types.st", "types_.st"]
