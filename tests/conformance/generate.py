@@ -12,7 +12,13 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.conformance.generate_bodies import INDENT, Bodies, Locals, initial
+from tests.conformance.generate_bodies import (
+    INDENT,
+    Bodies,
+    Locals,
+    initial,
+    initial_value,
+)
 from tests.conformance.generate_scope import STANDARD, Signature, World, block_type
 from tests.conformance.generate_types import (
     BITS,
@@ -23,6 +29,7 @@ from tests.conformance.generate_types import (
     DT,
     DWORD,
     INT,
+    LDT,
     LINT,
     LREAL,
     LTIME,
@@ -33,6 +40,7 @@ from tests.conformance.generate_types import (
     TOD,
     UINT,
     USINT,
+    WCHAR,
     WORD,
     Choices,
     T,
@@ -107,7 +115,7 @@ class _Writer:
     def scalar(self) -> T:
         w = self.world
         kinds = [BOOL] * 4 + [INT, DINT] * 3 + w.ints + [REAL] * 5 + BITS + [TIME] * 2
-        kinds += [LTIME, DT, TOD, DATE, CHAR] + w.enums * 2 + w.subranges * 2
+        kinds += [LTIME, DT, LDT, TOD, DATE, CHAR, WCHAR] + w.enums * 2 + w.subranges * 2
         kinds += [LREAL] * 6 if w.lreal else []
         return self.c.pick(kinds)
 
@@ -277,7 +285,8 @@ class _Writer:
         for _ in range(self.c.between(low, high)):
             t = self.type()
             name = self.name("p")
-            rows.append(f"{name} : {t.name};")
+            default = initial(body, t) if is_scalar(t) and self.c.chance(30) else ""
+            rows.append(f"{name} : {t.name}{default};")
             made.append((name, t))
             body.declare(name, t)
         return rows, made
@@ -363,13 +372,9 @@ class _Writer:
         poked = list(ins)
         local = self.locals(body, 3, 8, True, poked)
         if c.chance(30):
-            pointed = [t for t in map(self._pointed, body.types.values()) if t is not None]
-            if pointed:
-                t = c.pick(pointed)
-                reference = self.name("r")
-                local.append(f"{reference} : {t.name};")
-                body.declare(reference, t)
+            local += self.references(body)
         retained = self.locals(body, 1, 2, True) if c.chance(25) else []
+        constant = self.constants(body) if c.chance(25) else []
         local += self.instances(body, 0, 3) + loop_rows
         temps = self.locals(body, 1, 2, False) if c.chance(30) else []
         located = []
@@ -393,12 +398,36 @@ class _Writer:
         self.lines += self.variables("VAR_OUTPUT", outputs)
         self.lines += self.variables("VAR", local + located)
         self.lines += self.variables("VAR RETAIN", retained)
+        self.lines += self.variables("VAR CONSTANT", constant)
         self.lines += self.variables("VAR_TEMP", temps)
         self.lines += [*(INDENT + line for line in lines), "END_PROGRAM", ""]
         return name, ins, outs, poked
 
-    def _pointed(self, t: T) -> T | None:
-        return T(f"REF_TO {t.name}", "ref", base=t) if t.group in ("int", "real", "bits") else None
+    def references(self, body: Bodies) -> list[str]:
+        targets = [t for t in body.types.values() if t.group in ("int", "real", "bits")]
+        rows = []
+        for kind in ("REF_TO", "POINTER TO", "REFERENCE TO"):
+            t = self.c.pick(targets)
+            name = self.name("r")
+            rows.append(f"{name} : {kind} {t.name};")
+            if kind == "REFERENCE TO":
+                body.references.append((name, t))
+            else:
+                body.declare(name, T(f"{kind} {t.name}", "ref", base=t))
+        return rows
+
+    def constants(self, body: Bodies) -> list[str]:
+        """VAR CONSTANT: values, arrays and structures that cannot be changed."""
+        rows = []
+        for _ in range(self.c.between(1, 2)):
+            t = self.type()
+            name = self.name("c")
+            rows.append(f"{name} : {t.name} := {initial_value(body, t)};")
+            if t.group in ("array", "struct"):
+                body.declare(name, t, write=False)
+            else:
+                body.constants.append((name, t))
+        return rows
 
     # --- the whole ---------------------------------------------------------------------------
 
@@ -434,7 +463,8 @@ class _Writer:
             else:
                 wanted = f"INTERVAL := {c.pick(intervals)}, PRIORITY := {c.below(3)}"
                 if form == 8 and n:
-                    wanted = "SINGLE := %IX3.0"
+                    events = ["%IX3.0"] + [g for g, t, _ in self.world.globals if t is BOOL]
+                    wanted = f"SINGLE := {c.pick(events)}"
                 head.append(f"TASK task{n}({wanted});")
             args = [f"{p} := {literal(c, t)}" for p, t in ins if is_scalar(t) and c.chance(30)]
             for p, t in outs:

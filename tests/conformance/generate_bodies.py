@@ -36,6 +36,7 @@ class Bodies(Expressions):
         self.loops = loops
         self.left = statements
         self.written: dict[Access, int] = {}
+        self.references: list[tuple[str, T]] = []
 
     # --- blocks ------------------------------------------------------------------------------
 
@@ -54,7 +55,7 @@ class Bodies(Expressions):
     def statement(self, depth: int) -> list[str]:
         self.left -= 1
         forms = [self.assign] * 14 + [self.latch, self.part, self.call, self.call, self.block_call]
-        forms += [self.block_call] * 2 + [self.direct, self.bind, self.through]
+        forms += [self.block_call] * 2 + [self.direct, self.bind, self.through, self.refer]
         if depth > 0 and self.left > 0:
             forms += [self.branch] * 3 + [self.case] * 2 + [self.for_loop, self.for_loop]
             forms += [self.while_loop, self.repeat_loop]
@@ -150,6 +151,20 @@ class Bodies(Expressions):
             lines.append(f"{INDENT}{target} := {name}^;")
         return [f"IF {name} <> NULL THEN", *lines, "END_IF;"]
 
+    def refer(self) -> list[str]:
+        """A REFERENCE TO is bound and used like a variable."""
+        if not self.references:
+            return []
+        name, t = self.c.pick(self.references)
+        found = self.reference(T("REF_TO", "ref", base=t))
+        target = self.writable(t)
+        if found in (None, "NULL") or target is None:
+            return []
+        assert found is not None
+        bound = found.removeprefix("REF(").removesuffix(")")
+        lines = [f"{name} REF= {bound};", f"{name} := {self.expr(t, 2).text};"]
+        return [*lines, f"{target} := {name};"]
+
     # --- calls -------------------------------------------------------------------------------
 
     def call(self) -> list[str]:
@@ -179,7 +194,7 @@ class Bodies(Expressions):
             if self.c.chance(25):
                 target = self.writable(t)
                 if target:
-                    args.append(f"{name} => {target}")
+                    args.append(f"{self.negated(t)}{name} => {target}")
         return [f"{self.render(access)}({', '.join(args)});"]
 
     # --- branches ----------------------------------------------------------------------------

@@ -11,10 +11,12 @@ from tests.conformance.generate_types import (
     BYTE,
     CHAR,
     DATE,
+    DINT,
     DT,
     DWORD,
     INT,
     INTS,
+    LDT,
     LREAL,
     LTIME,
     LWORD,
@@ -23,6 +25,7 @@ from tests.conformance.generate_types import (
     STRING,
     TIME,
     TOD,
+    WCHAR,
     WIDTH,
     WORD,
     WSTRING,
@@ -125,7 +128,8 @@ class Expressions(Scope):
         ]
         if not found or self.c.chance(15):
             return "NULL"
-        return f"REF({self.render(self.c.pick(found))})"
+        take = "ADR" if t.name.startswith("POINTER") else "REF"
+        return f"{take}({self.render(self.c.pick(found))})"
 
     def variable(self, t: T, indexed: bool = True) -> str | None:
         found = [a for a in self.reads.get(t.name, []) if indexed or not a.indexed]
@@ -144,7 +148,7 @@ class Expressions(Scope):
             found = self.variable(source, indexed)
             if found:
                 return E(f"{source.name}_TO_{t.name}({found})")
-        constants = [name for name, kind in self.world.constants if kind == t]
+        constants = [name for name, kind in self.constants if kind == t]
         if constants and c.chance(50):
             return E(c.pick(constants), True)
         return E(literal(c, t), True)
@@ -222,8 +226,11 @@ class Expressions(Scope):
         for name, t in sig.outputs:
             found = [a for a in self.writes.get(t.name, ()) if a.root not in self.locked]
             if found and c.chance(70):
-                args.append(f"{name} => {self.render(c.pick(found))}")
+                args.append(f"{self.negated(t)}{name} => {self.render(c.pick(found))}")
         return f"{sig.name}({', '.join(args)})"
+
+    def negated(self, t: T) -> str:
+        return "NOT " if t is BOOL and self.c.chance(25) else ""
 
     # --- by type -----------------------------------------------------------------------------
 
@@ -256,7 +263,7 @@ class Expressions(Scope):
 
     def comparison(self, depth: int) -> E:
         kinds = [*self.world.ints, *self.world.reals, *self.world.reals, *BITS, TIME, LTIME, DT]
-        kinds += [STRING, WSTRING, TOD, DATE, CHAR, BOOL, *self.world.enums]
+        kinds += [STRING, WSTRING, TOD, DATE, LDT, CHAR, WCHAR, BOOL, *self.world.enums]
         t = self.near(kinds)
         return self.two(t, ["=", "<>", "<", "<=", ">", ">="], depth)
 
@@ -436,6 +443,13 @@ class Expressions(Scope):
             return c.pick([E(f"(-{a.text})", a.const), self.listed("ABS", a)])
         if form == 7:
             return self.listed(c.pick(["MIN", "MAX"]), self.expr(t, depth), self.expr(t, depth))
+        if form == 8 and t is LTIME:
+            return E(f"({self.expr(LDT, depth).text} - {self.expr(LDT, depth).text})")
+        if form == 9 and t is TIME:
+            a, kind = self.expr(TIME, depth), self.near([*self.world.ints, *self.world.reals])
+            if c.chance(50):
+                return E(f"MUL_TIME({a.text}, {self.expr(kind, depth).text})")
+            return E(f"{c.pick(['ADD', 'SUB'])}_TIME({a.text}, {self.expr(TIME, depth).text})")
         if form == 8 and t is TIME:
             a, b = self.expr(DT, depth), self.expr(DT, depth)
             return c.pick([E("TIME()"), E(f"({a.text} - {b.text})")])
@@ -444,8 +458,13 @@ class Expressions(Scope):
 
     def dt_(self, t: T, depth: int) -> E:
         form = self.c.below(4)
+        if t is LDT:
+            if form < 2:
+                return E(f"({self.expr(LDT, depth).text} - {self.expr(LTIME, depth).text})")
+            return E(f"LINT_TO_LDT({self.expr(INTS[6], depth).text})")
         if form < 2:
-            return E(f"({self.expr(DT, depth).text} + {self.expr(TIME, depth).text})")
+            op = self.c.pick(["+", "-"])
+            return E(f"({self.expr(DT, depth).text} {op} {self.expr(TIME, depth).text})")
         if form == 2:
             return E(f"CONCAT_DATE_TOD({self.expr(DATE, 0).text}, {self.expr(TOD, 0).text})")
         source = self.c.pick([*INTS[4:]])
@@ -457,12 +476,17 @@ class Expressions(Scope):
         return E(f"DT_TO_TOD({self.expr(DT, depth).text})")
 
     def date_(self, t: T, depth: int) -> E:
+        if self.c.chance(25):
+            parts = ", ".join(self.expr(self.c.pick([INT, DINT]), 0).text for _ in range(3))
+            return E(f"CONCAT_DATE({parts})")
         return E(f"DT_TO_DATE({self.expr(DT, depth).text})")
 
     def enum_(self, t: T, depth: int) -> E:
         return self.selection(t, depth)
 
     def char_(self, t: T, depth: int) -> E:
+        if t is WCHAR:
+            return E(f"WORD_TO_WCHAR({self.expr(WORD, depth).text})")
         source = self.c.pick([BYTE, INTS[1], STRING])
         return E(f"{source.name}_TO_CHAR({self.expr(source, depth).text})")
 

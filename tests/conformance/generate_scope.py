@@ -14,6 +14,7 @@ from tests.conformance.generate_types import (
     LTIME,
     REAL,
     TIME,
+    WCHAR,
     Choices,
     T,
 )
@@ -118,6 +119,7 @@ class Scope:
         self.outputs: list[tuple[str, T]] = []
         self.inputs: list[tuple[str, T]] = []
         self.static: set[str] = set()
+        self.constants = list(world.constants)
         self.locked: set[str] = set()
         self.ranges: list[tuple[str, int, int]] = []
         self.in_loop = 0
@@ -155,8 +157,10 @@ class Scope:
             assert t.base is not None
             self.types[t.base.name] = t.base
             self.reads.setdefault(t.base.name, []).append(access)
-        elif t.group == "str":
-            self._reach(root, CHAR, (*parts, ((1, t.high),)), write, False)
+        elif t.group in ("str", "wstr"):
+            self._reach(
+                root, WCHAR if t.group == "wstr" else CHAR, (*parts, ((1, t.high),)), write, False
+            )
 
     def near(self, kinds: list[T]) -> T:
         """One of the types, most often one that there are variables of."""

@@ -47,8 +47,8 @@ INTS = _integers()
 SINT, USINT, INT, UINT, DINT, UDINT, LINT, ULINT = INTS
 REAL, LREAL = T("REAL", "real"), T("LREAL", "real")
 TIME, LTIME = T("TIME", "time"), T("LTIME", "time")
-DATE, TOD, DT = T("DATE", "date"), T("TOD", "tod"), T("DT", "dt")
-CHAR = T("CHAR", "char")
+DATE, TOD, DT, LDT = T("DATE", "date"), T("TOD", "tod"), T("DT", "dt"), T("LDT", "dt")
+CHAR, WCHAR = T("CHAR", "char"), T("WCHAR", "char")
 STRING, WSTRING = T("STRING", "str", high=80), T("WSTRING", "wstr", high=80)
 WIDTH = {t.name: t.high.bit_length() + (t.low < 0) for t in (*INTS, *BITS)}
 
@@ -65,6 +65,7 @@ NARROWER = {
     "REAL": [SINT, INT, USINT, UINT],
     "LREAL": [REAL, INT, DINT, UDINT],
     "LTIME": [TIME],
+    "LDT": [DT],
 }
 """What may stand at the right of an operator whose left side has the type."""
 
@@ -166,8 +167,10 @@ def literal(c: Choices, t: T, typed: bool = True) -> str:
     if group == "tod":
         return f"TOD#{c.pick(_CLOCKS)}"
     if group == "dt":
-        return f"DT#{c.pick(_DATES)}-{c.pick(_CLOCKS)}"
+        return f"{t.name}#{c.pick(_DATES)}-{c.pick(_CLOCKS)}"
     if group == "char":
+        if t is WCHAR:
+            return f'WCHAR#"{c.pick(["A", "1", "$0394"])}"'
         return f"CHAR#'{c.pick(['A', 'z', '0', ' ', '$FF'])}'"
     if group == "str":
         return f"'{c.pick(_TEXTS)}'"
