@@ -74,7 +74,7 @@ def compile_sources(sources: Iterable[Source], options: Options | None = None) -
     sys.setrecursionlimit(max(before, RECURSION))
     try:
         units = [parse(s, reporter) for s in numbered]
-        reporter.end_of_syntax()
+        reporter.end_of_syntax(_are_whole(units, reporter.diagnostics))
         unit = _Linker(units, numbered, reporter, options or Options())
         program, layout = unit.link()
     finally:
@@ -83,6 +83,26 @@ def compile_sources(sources: Iterable[Source], options: Options | None = None) -
     if not reporter.has_errors:
         result.program, result.layout = program, layout
     return result
+
+
+def _are_whole(units: list[tree.Unit], errors: list[Diagnostic]) -> bool:
+    """Whether all that was reported so far lies among the statements of POUs, so that nothing that
+    is declared got lost."""
+    bodies = [
+        (d.body[0].span.start, d.span)
+        for unit in units
+        for d in unit.declarations
+        if isinstance(d, tree.Pou) and d.body
+    ]
+    return all(
+        d.code != "E0119"
+        and any(
+            span.source is d.span.source and start <= d.span.start <= span.end
+            for start, span in bodies
+        )
+        for d in errors
+        if d.is_error
+    )
 
 
 class _Linker:

@@ -42,7 +42,8 @@ class Reporter:
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []
         self._seen: set[tuple[str, int, int, str]] = set()
-        self._syntax: dict[str, list[tuple[int, int]]] = {}
+        self._syntax: dict[str, list[Span]] = {}
+        self._damaged = False
 
     def report(
         self,
@@ -60,16 +61,20 @@ class Reporter:
         self._seen.add(key)
         self.diagnostics.append(Diagnostic(code, message, span, label, tuple(others), help))
 
-    def end_of_syntax(self) -> None:
-        """What was reported up to here is wrong in its form. Later reports about a text that holds
-        such a mistake are dropped: they would tell the same again."""
+    def end_of_syntax(self, declarations_are_whole: bool) -> None:
+        """What was reported up to here is wrong in its form. Later reports that may be about the
+        same mistakes are dropped: on the same line, about a text that holds one, or, where
+        declarations are damaged, all of them: nobody knows what else they would have said."""
+        self._damaged = not declarations_are_whole
         for d in self.diagnostics:
-            if d.is_error and d.span.start < d.span.end:
-                self._syntax.setdefault(d.span.source.name, []).append((d.span.start, d.span.end))
+            if d.is_error:
+                self._syntax.setdefault(d.span.source.name, []).append(d.span)
 
     def _follows_syntax_error(self, span: Span) -> bool:
-        places = self._syntax.get(span.source.name, ())
-        return any(span.start <= start and end <= span.end for start, end in places)
+        return self._damaged or any(
+            span.line == other.line or (span.start <= other.start < other.end <= span.end)
+            for other in self._syntax.get(span.source.name, ())
+        )
 
     @property
     def has_errors(self) -> bool:

@@ -266,7 +266,9 @@ class Cursor:
         others = [Label(self.of(opening), "opened here")]
         if of_list and self.tok.kind in ("name", "literal", "direct") and not self.on_new_line():
             message = f"expected ',' or '{kind}', found {self.found()}"
-            self.error("E0113", message, others=others)
+            self.error(
+                "E0113", message, others=others, help=f"separate values with ',', or add '{kind}'"
+            )
             return False
         self.error(
             "E0113",

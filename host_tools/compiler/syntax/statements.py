@@ -57,6 +57,7 @@ _BELONGS_TO = {
     "ELSIF": ("END_IF",),
     "UNTIL": ("END_REPEAT",),
 }
+_LABEL_TOKENS = frozenset({"literal", "name", ".", "..", ",", "+", "-"})
 _OPENERS = frozenset({"IF", "CASE", "FOR", "WHILE", "REPEAT"})
 
 
@@ -82,6 +83,8 @@ def statements(c: Cursor, in_case: bool = False) -> tuple[Statement, ...]:
                 return tuple(found)
             continue
         if (in_case and _at_label(c)) or (kind == "name" and at_part(c)):
+            return tuple(found)
+        if kind in ("literal", "name") and not in_case and _at_label_of_outer_case(c):
             return tuple(found)
         index = c.index
         statement = _PARSERS.get(kind, _unexpected)(c)
@@ -336,6 +339,16 @@ def _at_label(c: Cursor) -> bool:
     if kind == ":":
         return tokens[at + 1].kind != "="
     return kind in (",", "..")
+
+
+def _at_label_of_outer_case(c: Cursor) -> bool:
+    """Does a label of a CASE around the block at hand begin here, so that its END is missing?"""
+    if "END_CASE" not in c.open[:-1] or not _at_label(c):
+        return False
+    at = c.index
+    while c.tokens[at].kind in _LABEL_TOKENS:
+        at += 1
+    return c.tokens[at].kind == ":" and c.tokens[at + 1].kind != "="
 
 
 def _for(c: Cursor) -> Statement | None:
