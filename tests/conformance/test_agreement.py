@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from host_tools.compiler import ir
 from tests.conformance import generate
 from tests.conformance.agreement import (
     Job,
@@ -87,6 +88,24 @@ def test_a_difference_is_found_and_explained(tmp_path: Path) -> None:
     assert "after release instant 0" in text
     assert "Main.b: right 1 (0100), wrong 2 (0200)" in text
     assert "Main.a" not in text
+
+
+OUTSIDE = """
+TYPE Slot : INT (0..3); END_TYPE
+PROGRAM Main
+VAR i : Slot; a : ARRAY[0..3] OF INT; beyond : ARRAY[0..3] OF INT; END_VAR
+    a[i] := 1;
+END_PROGRAM
+"""
+
+
+def test_an_index_written_from_outside_its_subrange_is_a_fault(tmp_path: Path) -> None:
+    made = job("outside", OUTSIDE, ((1, "Main.i", 6),), tmp_path, 4)
+    for trace in (
+        Processes(tmp_path).micropython([made])["outside"],
+        reference([made])["outside"],
+    ):
+        assert (trace.end["fault"]["code"], trace.end["fault"]["line"]) == (ir.Fault.INDEX, 5)
 
 
 @pytest.mark.slow
