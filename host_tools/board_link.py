@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
@@ -98,6 +99,8 @@ class SerialLink:
             raise Failure(
                 f"mpremote is not installed ({error})", "pip install mpremote", DEVICE
             ) from None
+        if port.startswith("/") and not os.path.exists(port):
+            raise Failure(f"there is no port '{port}'", "`takt devices` lists the ports", DEVICE)
         self.name = port
         self._errors = (TransportError, SerialException, OSError)
         with self._talking("open"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from host_tools.compiler.diagnostics import Diagnostic, Label, Reporter
 from host_tools.compiler.source import Span
-from host_tools.failure import PROGRAM, Failure
+from host_tools.failure import PROGRAM, USAGE, Failure
 from host_tools.project import Project
 from host_tools.record import record
 from host_tools.wiring.file import task_options
@@ -50,6 +50,12 @@ class Checked:
     diagnostics: list[Diagnostic]
     compilation: Compilation
     rows: Rows
+
+    @property
+    def runs(self) -> bool:
+        """Is there a PROGRAM in any task? A library has none."""
+        program = self.compilation.program
+        return program is not None and any(task.programs for task in program.tasks)
 
     @property
     def ok(self) -> bool:
@@ -155,11 +161,16 @@ def check(project: Project) -> Checked:
 
 def compile(project: Project) -> Program:
     """The program of a project. Raises Rejected, which carries the diagnostics, where it has
-    errors."""
+    errors, and Failure where it has no PROGRAM."""
     checked = check(project)
     compilation = checked.compilation
     if not checked.ok or compilation.program is None or compilation.layout is None:
         raise Rejected(project, checked.diagnostics)
+    if not checked.runs:
+        raise Failure(
+            f"'{project.name}' has no PROGRAM: there is nothing to run",
+            "add a PROGRAM; `takt new NAME` makes a project with one",
+        )
     return Program(
         project,
         compilation.program,
@@ -211,8 +222,17 @@ def _sources_hash(project: Project) -> str:
 
 
 def bundle_path(project: Project, output: str | None) -> Path:
-    """Where `takt build` writes: `output`, or build/NAME.taktb in the project's folder."""
+    """Where `takt build` writes: `output`, or build/NAME.taktb in the project's folder. Raises
+    Failure for another suffix: a slip must not overwrite a source file."""
     if output is None:
         return project.folder / "build" / f"{project.name}.taktb"
     path = Path(output)
-    return path / f"{project.name}.taktb" if path.is_dir() else path
+    if path.is_dir():
+        return path / f"{project.name}.taktb"
+    if path.suffix != ".taktb":
+        raise Failure(
+            f"'{output}' is no name for a bundle",
+            f"bundles end in .taktb, such as {path.with_suffix('.taktb').name or 'NAME.taktb'}",
+            USAGE,
+        )
+    return path

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from controller import bundle as device
-from host_tools.failure import Failure
+from host_tools.failure import USAGE, Failure
 from host_tools.mpy import write_whole
 from host_tools.record import record
 
@@ -45,7 +45,10 @@ class Bundle:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, content)
         except OSError as error:
-            raise Failure(f"cannot write '{path}': {error.strerror}") from None
+            reason = error.strerror
+            if isinstance(error, FileExistsError):
+                reason = f"'{path.parent}' is a file"
+            raise Failure(f"cannot write '{path}': {reason}", exit_code=USAGE) from None
 
 
 def initial_part(runs: Iterable[tuple[int, bytes]]) -> bytes:
@@ -58,7 +61,7 @@ def read_bundle(path: Path) -> Bundle:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise Failure(f"cannot read '{path}': {error.strerror}") from None
+        raise Failure(f"cannot read '{path}': {error.strerror}", exit_code=USAGE) from None
     file = io.BytesIO(content)
     try:
         manifest = device.verify(file)

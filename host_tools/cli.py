@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from keyword import iskeyword
 
-from host_tools.failure import INTERRUPTED, USAGE, Failure
+from host_tools.arguments import Parser
+from host_tools.failure import INTERRUPTED, PROGRAM, USAGE, Failure
 
 COMMANDS = {
     "new": "make a small project that checks and runs",
@@ -30,34 +32,77 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code: 0 ok, 1 the program or a test failed, 2 usage, 3 device or
     connection, 130 interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in arguments
+    _prepare_streams()
     try:
-        return _main(arguments)
-    except SystemExit as exit:  # argparse: 0 after --help, 2 for wrong usage
+        code = _main(arguments)
+        sys.stdout.flush()
+        return code
+    except SystemExit as exit:  # argparse after --help
         return exit.code if isinstance(exit.code, int) else USAGE
     except Failure as failure:
-        return _tell(failure, "--json" in arguments)
+        return _tell(failure, as_json)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
+        if as_json:
+            _print_error("interrupted", "")
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain again when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        # Whoever read our output has gone.
+        _forget_output()
+        return PROGRAM
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            return _internal(error, as_json)
+        _forget_output()
+        print(f"error: cannot write the output: {error.strerror}", file=sys.stderr)
+        return PROGRAM
     except Exception as error:
-        if os.environ.get("TAKT_DEBUG"):
-            raise
-        print(
-            f"internal error: {type(error).__name__}: {error}\n"
-            "This is a fault in Takt, not in your program. Please report it with the project and "
-            "the output\nof the same command after `export TAKT_DEBUG=1`.",
-            file=sys.stderr,
-        )
-        return 70
+        return _internal(error, as_json)
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
+def _prepare_streams() -> None:
+    """Output that a terminal cannot show, or that goes nowhere, is no reason to fail."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by who started us
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def _forget_output() -> None:
+    """Let Python close stdout without trying once more to write what is left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _internal(error: Exception, as_json: bool) -> int:
+    if os.environ.get("TAKT_DEBUG"):
+        raise error
+    text = f"internal error: {type(error).__name__}: {error}"
+    print(
+        f"{text}\n"
+        "This is a fault in Takt, not in your program. Please report it with the project and "
+        "the output\nof the same command after `export TAKT_DEBUG=1`.",
+        file=sys.stderr,
+    )
+    if as_json:
+        _print_error(text, "")
+    return 70
+
+
+def _print_error(message: str, help: str) -> None:
+    import json
+
+    print(json.dumps({"error": {"message": message, "help": help}}))
 
 
 def _main(arguments: list[str]) -> int:
     chosen = next((a for a in arguments if not a.startswith("-")), None)
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="takt",
         description="A soft-PLC for MicroPython boards.",
         epilog="`takt COMMAND --help` tells more about each.",
@@ -88,7 +133,7 @@ def _main(arguments: list[str]) -> int:
             did_you_mean(chosen, COMMANDS) or "`takt --help` lists the commands",
             USAGE,
         )
-    options = parser.parse_args(arguments)
+    options = parser.parse(arguments)
     if options.version:
         from host_tools.version import version
 
@@ -98,7 +143,6 @@ def _main(arguments: list[str]) -> int:
         parser.print_help(sys.stderr)
         return USAGE
     code: int = module.run(options)
-    sys.stdout.flush()
     return code
 
 
@@ -119,9 +163,7 @@ def _tell(failure: Failure, as_json: bool) -> int:
     if failure.help:
         print(style("bold", "help") + f": {failure.help}", file=sys.stderr)
     if as_json:
-        import json
-
-        print(json.dumps({"error": {"message": failure.message, "help": failure.help}}))
+        _print_error(failure.message, failure.help)
     return failure.exit_code
 
 

@@ -68,6 +68,11 @@ def compile_mpy(source: str, name: str) -> bytes:
         )
         if run.returncode or not made.is_file():
             last = (run.stderr or run.stdout).strip().splitlines()[-1:] or ["no reason given"]
+            if "MemoryError" in last[0]:
+                raise Failure(
+                    f"{name} is too large for MicroPython's compiler",
+                    "a FUNCTION or PROGRAM is very long: divide it",
+                )
             raise Failure(f"mpy-cross cannot compile {name}: {last[0]}")
         code = made.read_bytes()
     # A cache that cannot be written only costs time.

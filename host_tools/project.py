@@ -57,7 +57,8 @@ def _load(paths: Sequence[str | os.PathLike[str]]) -> Project:
         return _load_folder(_find_upwards(Path.cwd()))
     for place in places:
         if not place.exists():
-            raise Failure(f"there is no file or folder '{place}'", _near(place), USAGE)
+            help = _near(place) or "name a project folder or source files"
+            raise Failure(f"there is no file or folder '{place}'", help, USAGE)
     if len(places) == 1 and places[0].is_dir():
         if not (places[0] / FILE).is_file():
             raise Failure(
@@ -71,7 +72,7 @@ def _load(paths: Sequence[str | os.PathLike[str]]) -> Project:
     for place in places:
         if place.is_dir() or place.suffix.lower() == ".toml":
             raise Failure(
-                f"'{place}' and other files are too much for one command",
+                f"'{place}' is a project, which cannot be joined with other files",
                 "name one project folder, or source files only",
                 USAGE,
             )
@@ -108,11 +109,36 @@ def _read(path: Path, index: int = 0) -> Source:
     try:
         return read_source(path, index, _shown(path))
     except OSError as error:
-        raise Failure(f"cannot read '{path}': {error.strerror}") from None
+        raise Failure(f"cannot read '{path}': {error.strerror}", exit_code=USAGE) from None
+
+
+def _read_sources(paths: Sequence[Path], reporter: Reporter) -> tuple[Source, ...]:
+    """The source files. One that is not text is told once, and left empty."""
+    sources = []
+    for index, path in enumerate(paths):
+        source = _read(path, index)
+        if source.text.startswith("TAKTB1\n"):
+            raise Failure(
+                f"'{path}' is a bundle, not Structured Text",
+                "name its project, or the bundle in `takt deploy PORT BUNDLE`",
+                USAGE,
+            )
+        at = source.text.find("\0")
+        if at >= 0:
+            reporter.report(
+                "E0001",
+                "this file is not text: it has a byte 0 here",
+                Span(source, at, at + 1),
+                help="is it the right file? Structured Text is saved as UTF-8",
+            )
+            source = Source(source.name, "", index)
+        sources.append(source)
+    return tuple(sources)
 
 
 def _load_files(places: Sequence[Path]) -> Project:
-    sources = tuple(_read(place, n) for n, place in enumerate(places))
+    reporter = Reporter()
+    sources = _read_sources(places, reporter)
     name = "".join(c if c.isascii() and c.isalnum() else "_" for c in places[0].stem)[:32]
     wiring = Wiring(
         name=name if name[:1].isalpha() else "program",
@@ -123,7 +149,8 @@ def _load_files(places: Sequence[Path]) -> Project:
         source=Source(FILE, ""),
     )
     names = tuple(place.name for place in places)
-    return Project(Path.cwd(), wiring, sources, names, (), has_file=False)
+    found = tuple(reporter.diagnostics)
+    return Project(Path.cwd(), wiring, sources, names, found, has_file=False)
 
 
 def _load_folder(folder: Path) -> Project:
@@ -136,7 +163,7 @@ def _load_folder(folder: Path) -> Project:
     for pattern, span in wiring.sources:
         found = _match(folder, pattern, span, reporter)
         paths += [p for p in found if p not in paths]
-    sources = tuple(_read(path, n) for n, path in enumerate(paths))
+    sources = _read_sources(paths, reporter)
     names = tuple(path.relative_to(folder).as_posix() for path in paths)
     return Project(folder, wiring, sources, names, tuple(reporter.diagnostics))
 
@@ -158,5 +185,7 @@ def _match(folder: Path, pattern: str, span: Span, reporter: Reporter) -> list[P
             help = "add a program, such as main.st"
         else:
             help = did_you_mean(pattern, all_names)
+            if not help and all_names:
+                help = f"there is {', '.join(sorted(all_names)[:4])}"
         reporter.report("E0619", f"no source file matches '{pattern}'", span, help=help)
     return found

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import IO, Any
 
@@ -15,15 +16,24 @@ from host_tools.compiler.source import Span
 _CODES = {"bold": "1", "red": "1;31", "yellow": "1;33", "blue": "1;34", "green": "32", "dim": "2"}
 
 
+_COLUMNS = 160
+"""Of output that is no terminal."""
+
+_MOST_SHOWN = 100
+
+
 class Style:
-    """Paints text with ANSI colours, or leaves it as it is."""
+    """Paints text with ANSI colours, or leaves it as it is; `columns` is how wide it may be."""
 
     def __init__(self, stream: IO[str]) -> None:
+        terminal = stream.isatty()
         self.on = (
-            stream.isatty()
-            and not os.environ.get("NO_COLOR")
-            and os.environ.get("TERM", "") != "dumb"
+            terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") != "dumb"
         )
+        self.columns = _COLUMNS
+        if terminal:
+            with suppress(OSError, ValueError):
+                self.columns = os.get_terminal_size(stream.fileno()).columns or _COLUMNS
 
     def __call__(self, color: str, text: str) -> str:
         return f"\033[{_CODES[color]}m{text}\033[0m" if self.on and text else text
@@ -33,8 +43,11 @@ class Style:
 
 
 def diagnostics_text(diagnostics: Sequence[Diagnostic], style: Style) -> str:
-    """All diagnostics in the order of the files, and how many there are."""
-    parts = [diagnostic_text(d, style) for d in in_order(diagnostics)]
+    """The diagnostics in the order of the files, the first hundred of them, and how many there
+    are."""
+    parts = [diagnostic_text(d, style) for d in in_order(diagnostics)[:_MOST_SHOWN]]
+    if len(diagnostics) > _MOST_SHOWN:
+        parts.append(f"… and {len(diagnostics) - _MOST_SHOWN} more")
     errors = sum(d.is_error for d in diagnostics)
     counts = [
         style(color, f"{n} {word}{'s' if n > 1 else ''}")
@@ -65,9 +78,9 @@ def diagnostic_text(d: Diagnostic, style: Style) -> str:
             lines.append(bar)
         else:
             lines.append(style("blue", "..."))
-        before, under = _underline(span, mark)
+        line, before, under = _excerpt(span, mark, max(style.columns - width - 3, 20))
         number = style("blue", f"{span.line:>{width}} |")
-        lines.append(f"{number} {_tabs(span.source.line_text(span.line))}".rstrip())
+        lines.append(f"{number} {line}".rstrip())
         lines.append(f"{bar} {before}" + style(paint, f"{under} {text}".rstrip()))
     if d.help:
         first, *rest = d.help.splitlines()
@@ -76,12 +89,38 @@ def diagnostic_text(d: Diagnostic, style: Style) -> str:
     return "\n".join(lines)
 
 
-def _underline(span: Span, mark: str) -> tuple[str, str]:
-    """Blanks up to the span and the marks under it; a span of several lines ends at the first."""
+def _excerpt(span: Span, mark: str, columns: int) -> tuple[str, str, str]:
+    """The line of a span, cut to so many columns around it, blanks up to it and the marks under
+    it; a span of several lines ends at the first."""
     line = span.source.line_text(span.line)
     start = span.column - 1
     end = min(start + max(span.end - span.start, 1), max(len(line), start + 1))
-    return " " * _width(line[:start]), mark * max(_width(line[start:end]), 1)
+    lead = ""
+    if len(line) * 2 > columns and _width(line) > columns:
+        # What leads to a mistake says more than what follows.
+        first = max(0, start - columns // 4)
+        if line.isascii():
+            first = max(0, min(start - columns // 2, len(line) - columns))
+        lead = "…" if first else ""
+        line, start, end = line[first + len(lead) :], start - first, end - first
+        start, end = start - len(lead), end - len(lead)
+        line, cut = _fitting(line, columns - len(lead))
+        end = min(end, max(len(line), start + 1))
+        shown = lead + _tabs(line) + cut
+    else:
+        shown = _tabs(line)
+    before = " " * (len(lead) + _width(line[:start]))
+    return shown, before, mark * max(_width(line[start:end]), 1)
+
+
+def _fitting(line: str, columns: int) -> tuple[str, str]:
+    """As much of a line as fits, and "…" where that is not all."""
+    if _width(line) <= columns:
+        return line, ""
+    line = line[: columns - 1]
+    while _width(line) > columns - 1:
+        line = line[:-1]
+    return line, "…"
 
 
 def _tabs(text: str) -> str:

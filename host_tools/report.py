@@ -83,14 +83,14 @@ def summary_text(result: dict[str, Any], title: str, style: Style) -> str:
             [
                 task["name"] + (" (faulted)" if task["faulted"] else ""),
                 str(task["scans"]),
-                *(f"{run[k]:g}" if run else "-" for k in ("min", "avg", "max")),
+                *(_microseconds(run[k]) if run else "-" for k in ("min", "avg", "max")),
                 *(str(late[k]) if late else "-" for k in ("min", "max")),
                 str(task["overruns"]),
                 str(task["skipped"]),
             ]
         )
     lines = [
-        style("bold", f"{title}: {result['scans']} scans, {duration_text(result['time_ns'])}"),
+        style("bold", f"{title}: {_scans(result['scans'])}, {duration_text(result['time_ns'])}"),
         table_text(head, rows, style),
     ]
     fault = result["fault"]
@@ -102,6 +102,14 @@ def summary_text(result: dict[str, Any], title: str, style: Style) -> str:
             f"scan {fault['scan']}"
         )
     return "\n".join(lines)
+
+
+def _microseconds(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0") if value < 1000 else f"{value:.0f}"
+
+
+def _scans(count: int) -> str:
+    return "1 scan" if count == 1 else f"{count} scans"
 
 
 def values_text(image: bytes | bytearray, variables: Variables, which: list[Variable]) -> str:

@@ -181,6 +181,7 @@ def _run_there(target: str, program: Program, request: Request) -> Result:
     if view is not None:
         options |= {"watch": [list(r) for r in view.ranges], "watch_ms": REFRESH_MS}
     servers: list[dict[str, Any]] = []
+    heard: set[str] = set()
 
     def on_message(message: dict[str, Any]) -> None:
         kind = message["is"]
@@ -191,8 +192,9 @@ def _run_there(target: str, program: Program, request: Request) -> Result:
             _tell(f"{message['kind']} server on port {message['port']}")
         elif kind == "note":
             _tell(f"note: {message['text']}")
-        elif kind == "print":
+        elif kind == "print" and not (pressed.is_set() and "hello" not in heard):
             _tell(message["text"])
+        heard.add(kind)
 
     outcome: Outcome
     with (
@@ -200,8 +202,13 @@ def _run_there(target: str, program: Program, request: Request) -> Result:
         _agent(target, program, bundle, options, progress) as agent,
     ):
         progress.end()
-        with _interrupts(agent.interrupt):
-            outcome = listen(agent, program.ir.image_size, on_message)
+        with _interrupts(agent.interrupt) as pressed:
+            try:
+                outcome = listen(agent, program.ir.image_size, on_message)
+            except Failure:
+                if pressed.is_set():  # before the program ran: there is no result to tell
+                    raise KeyboardInterrupt from None
+                raise
     return Result(
         outcome.image,
         outcome.scans,

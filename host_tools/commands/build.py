@@ -9,7 +9,7 @@ import sys
 from host_tools.build import bundle_path, compile
 from host_tools.commands import tell_warnings
 from host_tools.project import load
-from host_tools.render import diagnostic_json
+from host_tools.render import Progress, diagnostic_json
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -29,10 +29,12 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    program = compile(load(*options.paths, engine=options.engine))
+    project = load(*options.paths, engine=options.engine)
+    path = bundle_path(project, options.output)
+    with Progress(f"compiling {project.name}"):
+        program = compile(project)
+        bundle = program.bundle()
     tell_warnings(program.diagnostics)
-    bundle = program.bundle()
-    path = bundle_path(program.project, options.output)
     bundle.write(path)
     sizes = {name: len(content) for name, content in bundle.parts.items()}
     if options.json:

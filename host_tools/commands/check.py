@@ -9,7 +9,7 @@ import sys
 from host_tools.build import check
 from host_tools.failure import OK, PROGRAM
 from host_tools.project import load
-from host_tools.render import Style, diagnostic_json, diagnostics_text
+from host_tools.render import Progress, Style, diagnostic_json, diagnostics_text
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     project = load(*options.paths)
-    checked = check(project)
+    with Progress(f"checking {project.name}"):
+        checked = check(project)
     if options.json:
         found = [diagnostic_json(d) for d in checked.diagnostics]
         print(json.dumps({"ok": checked.ok, "name": project.name, "diagnostics": found}))
@@ -29,5 +30,6 @@ def run(options: argparse.Namespace) -> int:
     if checked.ok and not options.json and checked.compilation.program:
         tasks = ", ".join(t.name for t in checked.compilation.program.tasks)
         files = len(project.sources)
-        print(f"{project.name}: ok, {files} file{'s' if files != 1 else ''}, tasks: {tasks}")
+        what = f"tasks: {tasks}" if checked.runs else "no PROGRAM: there is nothing to run"
+        print(f"{project.name}: ok, {files} file{'s' if files != 1 else ''}, {what}")
     return OK if checked.ok else PROGRAM

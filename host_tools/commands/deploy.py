@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,12 @@ def run(options: argparse.Namespace) -> int:
             "name the port of a board, or pico for the emulated one",
             USAGE,
         )
+    if path is None and port != "pico" and os.path.exists(port) and "/dev/" not in port:
+        raise Failure(
+            f"'{port}' is no port of a board",
+            f"the port comes first: takt deploy PORT {port}",
+            USAGE,
+        )
     check_target(port)
     bundle, board = _bundle(path)
     if bundle.manifest["board"] == "host":
@@ -75,7 +82,9 @@ def _bundle(path: str | None) -> tuple[Bundle, Board | None]:
     from host_tools.build import compile
     from host_tools.project import load
 
-    program = compile(load(path) if path is not None else load())
+    project = load(path) if path is not None else load()
+    with Progress(f"compiling {project.name}"):
+        program = compile(project)
     tell_warnings(program.diagnostics)
     return program.bundle(), program.project.wiring.board
 

@@ -29,7 +29,7 @@ def targets() -> list[dict[str, Any]]:
         {"name": "host", "ready": True, "text": "Python on this computer, virtual clock"},
         {"name": "micropython", "ready": ready, "text": text},
     ]
-    if find_spec("rp2040py") is None:
+    if find_spec("rp2040py") is None or find_spec("littlefs") is None:
         pico = (False, "needs the emulator: pip install 'takt-plc[pico]'")
     else:
         from host_tools import firmware

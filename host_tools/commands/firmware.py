@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
-from host_tools.failure import DEVICE, PROGRAM, Failure
+from host_tools.failure import DEVICE, PROGRAM, USAGE, Failure
 from host_tools.render import Progress, Style, table_text
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=["build", "status", "path"], help="what to do")
+    parser.add_argument(
+        "what", choices=["build", "status", "path"], metavar="build|status|path", help="what to do"
+    )
     parser.add_argument("board", nargs="?", default="pico", help="board (default: pico)")
     group = parser.add_argument_group("for build")
     group.add_argument(
@@ -29,6 +32,12 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from host_tools import firmware
 
+    if options.download and not re.fullmatch(r"[0-9A-Fa-f]{64}", options.download):
+        raise Failure(
+            f"'{options.download}' is no SHA-256 checksum",
+            "64 hexadecimal digits, from a source that you trust",
+            USAGE,
+        )
     try:
         if options.what == "status":
             return _status(options)
@@ -63,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 def _file(name: str) -> Path:
     file = Path(name)
     if not file.is_file():
-        raise Failure(f"there is no file '{name}'", "name a UF2 file")
+        raise Failure(f"there is no file '{name}'", "name a UF2 file", USAGE)
     return file
 
 

@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     from host_tools.wiring.boards import board_names
 
     folder = Path(options.name)
-    name = folder.name
+    name = folder.name or (folder.resolve().name if options.name else "")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,31}", name):
         raise Failure(
             f"'{name}' cannot be the name of a project",
@@ -104,8 +104,7 @@ def run(options: argparse.Namespace) -> int:
             did_you_mean(options.board, known) or f"known are: {', '.join(known)}",
             USAGE,
         )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Failure(f"'{folder}' exists and is not empty", "choose another name", USAGE)
+    _check_free(folder)
     files = {"takt.toml": _wiring(name, options.board), "main.st": _PROGRAM}
     files[".gitignore"] = _IGNORE
     try:
@@ -113,7 +112,7 @@ def run(options: argparse.Namespace) -> int:
         for file, text in files.items():
             (folder / file).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise Failure(f"cannot make '{folder}': {error.strerror}") from None
+        raise Failure(f"cannot make '{folder}': {error.strerror}", exit_code=USAGE) from None
     if options.json:
         print(json.dumps({"folder": str(folder), "files": sorted(files)}))
         return 0
@@ -121,6 +120,16 @@ def run(options: argparse.Namespace) -> int:
     print(f"    takt check {folder}")
     print(f"    takt run {folder} --for T#3s --set %IX0.1=TRUE --set %IX0.0=TRUE")
     return 0
+
+
+def _check_free(folder: Path) -> None:
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise Failure(f"'{folder}' is a file", "choose another name", USAGE)
+        if folder.exists() and any(folder.iterdir()):
+            raise Failure(f"the folder '{folder}' is not empty", "choose another name", USAGE)
+    except OSError as error:
+        raise Failure(f"cannot look into '{folder}': {error.strerror}", exit_code=USAGE) from None
 
 
 def _wiring(name: str, board: str) -> str:

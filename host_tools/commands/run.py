@@ -13,6 +13,7 @@ from host_tools.commands.build import add_engine
 from host_tools.duration import parse_duration
 from host_tools.failure import INTERRUPTED, OK, PROGRAM, USAGE, Failure
 from host_tools.project import load
+from host_tools.render import Progress
 from host_tools.runs import Request, Result, run_on
 from host_tools.stimuli import parse_sets, read_script
 from host_tools.variables import Variable, Variables
@@ -77,7 +78,9 @@ def run(options: argparse.Namespace) -> int:
     check_target(options.on)
     if options.trace_crc and not options.json:
         raise Failure("--trace-crc goes with --json", "add --json", USAGE)
-    program = compile(load(*options.paths, engine=options.engine))
+    project = load(*options.paths, engine=options.engine)
+    with Progress(f"compiling {project.name}"):
+        program = compile(project)
     tell_warnings(program.diagnostics)
     variables = Variables(program.layout)
     request = Request(
@@ -172,7 +175,7 @@ def _print(
             shown["interrupted"] = True
         if result.servers:
             shown["servers"] = result.servers
-        print(json.dumps(shown, ensure_ascii=False))
+        print(json.dumps(shown))
         return
     title = f"{program.project.name} on {options.on}, {request.clock} clock"
     if result.interrupted:

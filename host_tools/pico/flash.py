@@ -46,9 +46,9 @@ def with_files(flash: bytes, files: Mapping[str, bytes]) -> bytes:
 
     Raises `PicoError` when they do not fit.
     """
+    fs = _mounted(flash) or _file_system(None)
     from littlefs import LittleFSError
 
-    fs = _mounted(flash) or _file_system(None)
     try:
         for path, content in files.items():
             absolute = "/" + path.strip("/")

@@ -109,6 +109,10 @@ def _report_syntax(source: Source, message: str, reporter: Reporter) -> None:
     line = source.text.rfind("\n", 0, at) + 1
     if source.text[at : at + 1] in ("\n", "\r") and "{" in source.text[line:at]:
         help = "a table in braces ends on its line; write a long one as a section, [a.b]"
+    elif "invalid value" in message.lower() and source.text[at : at + 1].isalpha():
+        help = 'text stands in quotes: name = "demo"'
+    elif source.text[at : at + 1] == "%":
+        help = 'an address stands in quotes: "%QX0.0"'
     span = Span(source, at, min(at + 1, len(source.text)))
     reporter.report(
         "E0600", f"this is not valid TOML: {message[:1].lower()}{message[1:]}", span, help=help

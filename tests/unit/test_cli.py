@@ -230,7 +230,7 @@ def test_build_writes_the_same_bundle_again(
     capsys.readouterr()
     assert main(["build", "demo", "--json", "-o", "."]) == 0
     assert json.loads(text(capsys)[0])["file"] == "demo.taktb"
-    assert main(["build", "demo", "-o", "demo/main.st/x"]) == 1
+    assert main(["build", "demo", "-o", "demo/main.st/x.taktb"]) == 2
     assert "cannot write" in text(capsys)[1]
     assert main(["build", "demo", "--engine", "native"]) == 2
 
@@ -408,5 +408,5 @@ def test_firmware_without_an_image(
     assert "takt firmware build pico" in text(capsys)[0]
     assert main(["firmware", "path"]) == 1
     assert main(["firmware", "path", "pcio"]) == 3
-    assert main(["firmware", "build", "--image", "nowhere.uf2"]) == 1
+    assert main(["firmware", "build", "--image", "nowhere.uf2"]) == 2
     assert main(["firmware"]) == 2
