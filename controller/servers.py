@@ -36,7 +36,9 @@ async def start(rows, image, mailbox, port=None, settle_s=0.1):
             at = row.get("port", 502) if port is None else port
             server = await serve(core, row.get("host", "0.0.0.0"), at, **limits)
         except (OSError, ValueError, KeyError) as error:
-            notes.append("server %s is not started: %r" % (kind, error))
+            # The text of an OSError that says what to do, without its number.
+            text = error.args[1] if len(error.args) > 1 else repr(error)
+            notes.append("server %s is not started: %s" % (kind, text))
             continue
         running.append((kind, server.port, server))
     return running, notes

@@ -76,6 +76,13 @@ def run(options: argparse.Namespace) -> int:
     until_ns = None if options.length is None else parse_duration(options.length)
     port = _number(options.modbus_port, "--modbus-port", 0, 65535)
     check_target(options.on)
+    clock = options.clock or ("virtual" if options.on == "host" else "real")
+    if port is not None and clock == "virtual":
+        raise Failure(
+            "--modbus-port needs the real clock: in virtual time no server runs",
+            "add --clock real",
+            USAGE,
+        )
     if options.trace_crc and not options.json:
         raise Failure("--trace-crc goes with --json", "add --json", USAGE)
     project = load(*options.paths, engine=options.engine)
@@ -86,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
     request = Request(
         scans=scans,
         until_ns=until_ns,
-        clock=options.clock or ("virtual" if options.on == "host" else "real"),
+        clock=clock,
         sets=parse_sets(variables, options.set),
         script=read_script(
             options.script, variables, [task.interval_ns for task in program.ir.tasks]

@@ -76,6 +76,7 @@ WRONG = [
     ("run demo --script nope.csv", 2, "cannot read 'nope.csv'"),
     ("run demo --script script.csv", 2, "script.csv:1: there is no variable 'main.foo'"),
     ("run demo --modbus-port 70000", 2, "0 to 65535"),
+    ("run demo --modbus-port 0", 2, "needs the real clock"),
     ("build demo -o main.st", 2, "bundles end in .taktb, such as main.taktb"),
     ("build demo -o main.st/x.taktb", 2, "'main.st' is a file"),
     ("deploy", 2, "deploy needs the port of a board"),
