@@ -55,6 +55,11 @@ SCANS = 30
 """Release instants a stimulus is made for."""
 
 
+PATTERNS = [0x7F800001, 0xFFC12345, 0x7FC00000, 0xFF800000, 0x7F7FFFFF, 0x00000001, 0x807FFFFF]
+PATTERNS += [0x00800000, 0x80000000, 0x3F800001, 0xC1234567, 0x4B7FFFFF, 0x5F000000, 0xDF000001]
+"""Remarkable numbers of REAL: NaNs of all sorts, subnormal ones, limits of integers."""
+
+
 @dataclass(frozen=True)
 class Generated:
     """A program and its inputs: (release instant, path, value as `takt run --set` takes it)."""
@@ -230,6 +235,11 @@ class _Writer:
             rows.append(f"{name} : {t.name}{initial(body, t)};")
             w.globals.append((name, t, False))
             self.stimulate(name, t)
+        if c.chance(40):
+            # What the inputs put into %ID5 is any pattern of bits.
+            name = self.name("i")
+            rows.append(f"{name} AT %ID5 : REAL;")
+            w.globals.append((name, REAL, True))
         for n in range(c.below(3)):
             where, t = c.pick(
                 [
@@ -495,6 +505,8 @@ class _Writer:
 
     def setting(self, t: T) -> Any:
         c = self.c
+        if t is DWORD and c.chance(40):
+            return c.pick(PATTERNS)
         if t.group in ("int", "bits"):
             return integer(c, t)
         if t.group == "bool":
