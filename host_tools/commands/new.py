@@ -54,7 +54,7 @@ VAR
     half_second : TON;
 END_VAR
 VAR RETAIN
-    starts : UDINT;                     // kept when the power goes
+    starts : UDINT;                     // a count worth keeping
 END_VAR
 
     motor := (start OR motor) AND stop_closed;
