@@ -54,7 +54,7 @@ def load(*paths: str | os.PathLike[str], engine: str | None = None) -> Project:
 def _load(paths: Sequence[str | os.PathLike[str]]) -> Project:
     places = [Path(p) for p in paths]
     if not places:
-        return _load_folder(_find_upwards(Path.cwd()))
+        return _load_folder(_find_upwards(_here()))
     for place in places:
         if not place.exists():
             help = _near(place) or "name a project folder or source files"
@@ -79,6 +79,15 @@ def _load(paths: Sequence[str | os.PathLike[str]]) -> Project:
     return _load_files(places)
 
 
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise Failure(
+            f"the working folder cannot be used: {error.strerror}", "change to another", USAGE
+        ) from None
+
+
 def _find_upwards(start: Path) -> Path:
     for folder in (start, *start.parents):
         if (folder / FILE).is_file():
@@ -101,7 +110,7 @@ def _shown(path: Path) -> str:
     """The path as a person would write it from here."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, OSError):
         return str(path)
 
 
@@ -150,7 +159,7 @@ def _load_files(places: Sequence[Path]) -> Project:
     )
     names = tuple(place.name for place in places)
     found = tuple(reporter.diagnostics)
-    return Project(Path.cwd(), wiring, sources, names, found, has_file=False)
+    return Project(_here(), wiring, sources, names, found, has_file=False)
 
 
 def _load_folder(folder: Path) -> Project:

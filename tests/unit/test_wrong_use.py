@@ -144,6 +144,17 @@ def test_a_project_here(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> N
     assert main(["new", ""]) == 2
 
 
+def test_a_working_folder_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    assert main(["check"]) == 2
+    assert main(["check", str(tmp_path / "main.st")]) == 2
+    assert capsys.readouterr().err.count("the working folder cannot be used") == 2
+    assert main(["check", str(tmp_path / "demo")]) == 0
+
+
 @pytest.mark.parametrize(
     ("text", "help"),
     [
