@@ -42,8 +42,13 @@ def str_len(s, u):
     return len(s) // u
 
 
+def _place(n):
+    # The end of a slice must fit a machine word, or MicroPython raises; no string is this long.
+    return 0 if n < 0 else n if n < 0xFFFFFFF else 0xFFFFFFF
+
+
 def str_left(s, n, u):
-    return s[: n * u] if n > 0 else b""
+    return s[: _place(n) * u]
 
 
 def str_cut(s, n, u):
@@ -56,18 +61,17 @@ def str_right(s, n, u):
 
 
 def str_mid(s, n, pos, u):
-    end = (pos - 1 + max(n, 0)) * u
-    return s[max(pos - 1, 0) * u : end] if end > 0 else b""
+    return s[_place(pos - 1) * u : _place(pos - 1 + max(n, 0)) * u]
 
 
 def str_insert(a, b, pos, u):
-    pos = max(pos, 0) * u
+    pos = _place(pos) * u
     return a[:pos] + b + a[pos:]
 
 
 def str_replace(a, b, n, pos, u):
-    start = max(pos - 1, 0) * u
-    end = max((pos - 1 + max(n, 0)) * u, start)
+    start = _place(pos - 1) * u
+    end = max(_place(pos - 1 + max(n, 0)) * u, start)
     return a[:start] + b + a[end:]
 
 

@@ -508,7 +508,7 @@ class Expressions(Scope):
         def place() -> E:
             if c.chance(50):
                 return E(str(c.between(-1, 12)), True)
-            return self.expr(c.pick([INT, INTS[1], INTS[4]]), depth)
+            return self.expr(c.pick([INT, INTS[1], DINT, *INTS]), depth)
 
         a = self.str_(t, depth - 1) if depth > 0 and c.chance(30) else self.text(wide)
         if form < 3:

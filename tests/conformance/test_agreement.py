@@ -108,6 +108,33 @@ def test_an_index_written_from_outside_its_subrange_is_a_fault(tmp_path: Path) -
         assert (trace.end["fault"]["code"], trace.end["fault"]["line"]) == (ir.Fault.INDEX, 5)
 
 
+FAR = """
+PROGRAM Main
+VAR
+    n : LINT; m : LINT; s : STRING[9] := 'abcdef'; w : WSTRING[9] := "abcdef";
+    r : ARRAY[1..12] OF WSTRING[9]; i : INT;
+END_VAR
+    r[1] := LEFT(w, n); r[2] := RIGHT(w, n); r[3] := MID(w, n, 2); r[4] := MID(w, 3, n);
+    r[5] := MID(w, n, m); r[6] := INSERT(w, "x", n); r[7] := DELETE(w, n, 3);
+    r[8] := DELETE(w, 2, n); r[9] := REPLACE(w, "xy", n, m); r[10] := REPLACE(w, "xy", 1, n);
+    s := CONCAT(LEFT(s, n), MID(s, n, m), RIGHT(s, n)); r[11] := DELETE(w, n, m);
+END_PROGRAM
+"""
+
+
+def test_counts_and_positions_far_outside_of_a_string(tmp_path: Path) -> None:
+    values = [1 << 62, (1 << 63) - 1, -(1 << 63), 1 << 31, (1 << 30) - 1, 4, -(1 << 30)]
+    pairs = [(n, m) for n in values for m in values]
+    stimulus = []
+    for at, (n, m) in enumerate(pairs):
+        stimulus += [(at, "Main.n", n), (at, "Main.m", m), (at, "Main.s", "abcdef")]
+    made = [job("far", FAR, stimulus, tmp_path, len(pairs))]
+    processes = Processes(tmp_path)
+    found = differences(made, ("the IR", reference), ("MicroPython", processes.micropython))
+    found += differences(made, ("the IR", reference), ("host", processes.host))
+    assert not found, "\n".join(found)
+
+
 @pytest.mark.slow
 def test_many_generated_programs(tmp_path: Path) -> None:
     made = jobs(tmp_path, 2000)
