@@ -150,8 +150,13 @@ def _float(op: str, kind: str, a: float, b: float) -> float | None:
     return round_float(exact, kind)
 
 
-def compare(op: str, a: object, b: object) -> bool:
+def compare(op: str, a: object, b: object, wide: bool = False) -> bool:
+    """`wide`: the values are WSTRINGs, whose code units count, not their bytes."""
     x, y = a, b
+    if wide:
+        assert isinstance(a, bytes)
+        assert isinstance(b, bytes)
+        x, y = (struct.unpack(f"<{len(s) // 2}H", s) for s in (a, b))
     match op:
         case "eq":
             return x == y

@@ -278,6 +278,8 @@ class Declarations:
         t = self.resolve(decl.type)
         if isinstance(t, ArrayType | StructType | FbType):
             return None
+        if isinstance(t, Unknown):
+            return Symbol(name.name, t, "const", 0, name.span, block.kind, is_constant=True)
         init = decl.init if decl.init is not None else self.default_init(decl.type)
         symbol = Symbol(name.name, t, "const", 0, name.span, block.kind, is_constant=True)
         if init is None:
@@ -314,10 +316,13 @@ class Declarations:
 
     def default_init(self, spec: tree.TypeSpec) -> tree.Expr | None:
         """The initial value that a TYPE declaration gives to its variables, if it does."""
-        if isinstance(spec, tree.NamedType):
+        seen: set[str] = set()
+        while isinstance(spec, tree.NamedType) and fold(spec.name) not in seen:
+            seen.add(fold(spec.name))
             decl = self.type_decls.get(fold(spec.name))
-            if decl is not None:
-                return decl.init if decl.init is not None else self.default_init(decl.spec)
+            if decl is None or decl.init is not None:
+                return decl.init if decl is not None else None
+            spec = decl.spec
         return None
 
     def named_type(self, name: str, span: Span) -> Type:

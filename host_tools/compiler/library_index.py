@@ -47,6 +47,7 @@ def index() -> dict[str, Entry]:
     return found
 
 
+@cache
 def parse_entry(entry: Entry, source_index: int) -> tree.Pou:
     """The syntax tree of one library POU. A library that does not parse is a bug of ours."""
     from host_tools.compiler.parser import parse

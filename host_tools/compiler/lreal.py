@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from host_tools.compiler import ir
+from host_tools.record import Record
 
 
 def uses_lreal(functions: Iterable[ir.Func]) -> bool:
@@ -18,8 +19,9 @@ def uses_lreal(functions: Iterable[ir.Func]) -> bool:
         part = waiting.pop()
         if isinstance(part, tuple):
             waiting += part
-        elif isinstance(part, ir.Expr | ir.Stmt | ir.Addr):
-            if isinstance(part, ir.Expr) and part.kind == "f64":
+        elif isinstance(part, Record):
+            fields = part.__dict__
+            if fields.get("kind") == "f64":
                 return True
-            waiting += [getattr(part, name) for name in type(part).__match_args__]
+            waiting += fields.values()
     return False

@@ -40,11 +40,13 @@ from host_tools.compiler.types import (
     fits,
     is_aggregate,
     is_integer,
+    is_number,
     kind_of,
     size_align,
 )
 
 NOTHING = ir.Const("i32", 0)
+MOMENTS = {"date": "D#2024-12-31", "tod": "TOD#23:59:59", "dt": "DT#2024-12-31-23:59:59"}
 
 
 def unknown(span: Span) -> Value:
@@ -370,14 +372,18 @@ def _fitting_type(const: int, target: Elementary) -> str:
 
 def _refuse(body: Body, value: Value, source: Type, target: Type, what: str) -> None:
     name = conversion_name(source, target)
-    help_ = f"call {name}(…)" if name else ""
+    help_ = f"call {name}(…)" if name else f"write a value of type {target}"
     if isinstance(target, EnumType):
         help_ = f"write one of its values, for example {next(iter(target.spelling.values()), '')}"
     elif isinstance(source, FbType):
         outputs = [f.name for f in source.fields.values() if f.section == "VAR_OUTPUT"]
         help_ = f"name one of its outputs: {', '.join(outputs)}" if outputs else ""
-    elif isinstance(target, Elementary) and target.group == "time" and is_integer(source):
+    elif isinstance(target, Elementary) and target.group == "time" and is_number(source):
         help_ = "write a duration, for example T#500ms, or call DINT_TO_TIME(…) with milliseconds"
+    elif isinstance(target, Elementary) and target.group == "char":
+        help_ = "write one character, for example 'A', or \"A\" for WCHAR"
+    elif isinstance(target, Elementary) and target.group in MOMENTS and value.const is not None:
+        help_ = f"write, for example, {MOMENTS[target.group]}"
     elif target is BOOL and is_integer(source):
         help_ = "compare it, for example (… <> 0)"
     elif isinstance(target, RefType):
@@ -392,8 +398,8 @@ def _refuse(body: Body, value: Value, source: Type, target: Type, what: str) -> 
         help_ = f"declare both as {target}, or copy member by member"
     elif is_aggregate(target) or is_aggregate(source):
         help_ = "name one of its elements or members"
-    elif isinstance(target, StringType) and source is ANY_INT:
-        help_ = f"write it as text: '{value.const!s}'"
+    elif isinstance(target, StringType) and source in (ANY_INT, ANY_REAL):
+        help_ = f"write it as text: '{value.span.text}'"
     literal_ = isinstance(source, Elementary) and source.universal
     body.reporter.report(
         "E0230",

@@ -327,15 +327,19 @@ def logic(
     return _make(body, t, op, left, right, span)
 
 
+def _is_character(t: Type) -> bool:
+    return isinstance(t, Elementary) and t.group == "char"
+
+
 def compare(body: Body, op: str, left: Value, right: Value, span: Span, symbol: str) -> Value:
     """= <> < <= > >= on two values of one type (IEC Table 33)."""
     a, b = base_of(left.type), base_of(right.type)
     if isinstance(a, Unknown) or isinstance(b, Unknown):
         return expressions.unknown(span)
     t = common(a, b)
-    if t is None and isinstance(left.const, bytes) and isinstance(b, Elementary):
+    if t is None and isinstance(left.const, bytes) and _is_character(b):
         t = b  # 'A' compared with a CHAR
-    elif t is None and isinstance(right.const, bytes) and isinstance(a, Elementary):
+    elif t is None and isinstance(right.const, bytes) and _is_character(a):
         t = a
     ordered = op not in ("eq", "ne")
     scalar = isinstance(t, Elementary | EnumType | StringType) or (
@@ -361,7 +365,8 @@ def compare(body: Body, op: str, left: Value, right: Value, span: Span, symbol: 
     if isinstance(left.type, Unknown) or isinstance(right.type, Unknown):
         return expressions.unknown(span)
     if left.const is not None and right.const is not None:
-        result = constants.compare(op, left.const, right.const)
+        wide = isinstance(t, StringType) and t.wide
+        result = constants.compare(op, left.const, right.const, wide)
         return expressions.constant_value(BOOL, int(result), span)
     if isinstance(t, Elementary) and t.universal:
         t = LINT
