@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -67,18 +68,23 @@ class Compilation:
 
 
 def compile_sources(sources: Iterable[Source], options: Options | None = None) -> Compilation:
-    """Compile Structured Text. Source indices are set here, in the order given."""
+    """Compile Structured Text. Source indices are set here, in the order given. Where the syntax
+    of declarations is wrong, nothing else is told: much of it would follow from that."""
     numbered = [Source(s.name, s.text, i, s.library) for i, s in enumerate(sources)]
     reporter = Reporter()
-    before = sys.getrecursionlimit()
+    before, collecting = sys.getrecursionlimit(), gc.isenabled()
     sys.setrecursionlimit(max(before, RECURSION))
+    gc.disable()  # trees and IR stay until the end; looking through them takes a quarter longer
     try:
         units = [parse(s, reporter) for s in numbered]
-        reporter.end_of_syntax(_are_whole(units, reporter.diagnostics))
-        unit = _Linker(units, numbered, reporter, options or Options())
-        program, layout = unit.link()
+        if not _are_whole(units, reporter.diagnostics):
+            return Compilation(in_order(reporter.diagnostics), numbered)
+        reporter.end_of_syntax()
+        program, layout = _Linker(units, numbered, reporter, options or Options()).link()
     finally:
         sys.setrecursionlimit(before)
+        if collecting:
+            gc.enable()
     result = Compilation(in_order(reporter.diagnostics), numbered)
     if not reporter.has_errors:
         result.program, result.layout = program, layout

@@ -43,7 +43,6 @@ class Reporter:
         self.diagnostics: list[Diagnostic] = []
         self._seen: set[tuple[str, int, int, str]] = set()
         self._syntax: dict[str, list[Span]] = {}
-        self._damaged = False
 
     def report(
         self,
@@ -61,17 +60,15 @@ class Reporter:
         self._seen.add(key)
         self.diagnostics.append(Diagnostic(code, message, span, label, tuple(others), help))
 
-    def end_of_syntax(self, declarations_are_whole: bool) -> None:
+    def end_of_syntax(self) -> None:
         """What was reported up to here is wrong in its form. Later reports that may be about the
-        same mistakes are dropped: on the same line, about a text that holds one, or, where
-        declarations are damaged, all of them: nobody knows what else they would have said."""
-        self._damaged = not declarations_are_whole
+        same mistakes are dropped: on the same line, or about a text that holds one."""
         for d in self.diagnostics:
             if d.is_error:
                 self._syntax.setdefault(d.span.source.name, []).append(d.span)
 
     def _follows_syntax_error(self, span: Span) -> bool:
-        return self._damaged or any(
+        return any(
             span.line == other.line or (span.start <= other.start < other.end <= span.end)
             for other in self._syntax.get(span.source.name, ())
         )

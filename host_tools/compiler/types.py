@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from host_tools.compiler.symbols import Symbol
 
 
-@record(frozen=True)
+@record(frozen=True, eq=False)
 class Elementary:
-    """An elementary type of IEC 61131-3:2013 Table 10. `group`: bool, bit, sint, uint, real, time,
-    date, tod, dt, char; `universal` for the types of literals that have not met a context."""
+    """An elementary type of IEC 61131-3:2013 Table 10; there is one object for each. `group`: bool,
+    bit, sint, uint, real, time, date, tod, dt, char; `universal` for the types of literals that
+    have not met a context."""
 
     name: str
     kind: str
