@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @record(frozen=True, eq=False)
 class Elementary:
-    """An elementary type of IEC 61131-3:2013 Table 10; there is one object for each. `group`: bool,
-    bit, sint, uint, real, time, date, tod, dt, char; `universal` for the types of literals that
-    have not met a context."""
+    """An elementary type of IEC 61131-3:2013 Table 10, one object for each. `group`: bool, bit,
+    sint, uint, real, time, date, tod, dt, char; `universal` for the types of literals that have
+    not met a context."""
 
     name: str
     kind: str
