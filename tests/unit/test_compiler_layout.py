@@ -1,4 +1,4 @@
-"""Where variables are in the image: alignment, retain range, areas, and what tasks touch of them."""
+"""Where variables are in the image: alignment, retain range, areas, what tasks touch."""
 
 from __future__ import annotations
 
