@@ -15,7 +15,9 @@ from host_tools.compiler.source import Source
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "errors"
 CODE = re.compile(r"\"([EW]0\d{3})\"")
-OF_THE_COMPILER = sorted(code for code in CODES if code[:3] in ("E00", "E01", "E02", "W03"))
+OF_THE_COMPILER = sorted(
+    code for code in CODES if code[:3] in ("E00", "E01", "E02", "E03", "E04", "W03")
+)
 
 
 def example(code: str, heading: str) -> str:
