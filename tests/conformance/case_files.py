@@ -14,10 +14,13 @@ from host_tools.compiler.compilation import compile_sources
 from host_tools.compiler.python_engine import emit
 from host_tools.compiler.source import Source
 from host_tools.variables import VariableError, Variables
+from tests.conformance.features import rows
 
 CASES = Path(__file__).parent / "cases"
 COMMENT = re.compile(r"//(?: |.*:\s+)(set|expect) (?!below)(?:after (\d+) scans?: )?(.+?)\s*$")
 FAULT = re.compile(r"fault = (\w+) here$")
+REFUSAL = re.compile(r"//(?: |.*:\s+)(error|warning): ([EW]\d{4}) at '(.+)'\s*$")
+FEATURES = "// feature: "
 AREAS = "QX", "QW", "QD", "QL"
 
 
@@ -31,12 +34,23 @@ class Expectation:
     value: Any
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A diagnostic that the compiler must give: code, line, and the text it points at."""
+
+    line: int
+    code: str
+    text: str
+
+
 @dataclass
 class Case:
     name: str
     text: str
     sets: list[tuple[int, str, str]] = field(default_factory=list)
     expectations: list[Expectation] = field(default_factory=list)
+    features: list[str] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
 
 
 def read_cases(path: Path) -> list[Case]:
@@ -47,10 +61,22 @@ def read_cases(path: Path) -> list[Case]:
             cases.append(Case(f"{path.stem}: {line[9:]}", "\n" * (number - 1)))
         if cases:
             cases[-1].text += line + "\n"
-            found = None if line.startswith("// case: ") else COMMENT.search(line)
-            if found is not None:
-                note(cases[-1], number, found[1], found[2], found[3])
+            read_line(cases[-1], number, line)
     return cases
+
+
+def read_line(case: Case, number: int, line: str) -> None:
+    if line.startswith(FEATURES):
+        tags = [tag.strip() for tag in line.removeprefix(FEATURES).split(",")]
+        unknown = [tag for tag in tags if tag not in rows()]
+        assert not unknown, f"{case.name}, line {number}: no row of features.toml: {unknown}"
+        case.features += tags
+    elif not line.startswith("// case: "):
+        refusal, found = REFUSAL.search(line), COMMENT.search(line)
+        if refusal is not None:
+            case.refusals.append(Refusal(number, refusal[2], refusal[3]))
+        elif found is not None:
+            note(case, number, found[1], found[2], found[3])
 
 
 def note(case: Case, line: int, verb: str, scan: str | None, what: str) -> None:
@@ -78,6 +104,19 @@ class Built:
     initial: bytes
     job: dict[str, Any]
     variables: Variables
+
+
+def refused(case: Case) -> list[Refusal]:
+    """What the compiler says of a case: all errors, and warnings that are asked for."""
+    warnings = {r.code for r in case.refusals}
+    return sorted(
+        (
+            Refusal(d.span.line, d.code, case.text[d.span.start : d.span.end])
+            for d in compile_sources([Source("case.st", case.text)]).diagnostics
+            if d.is_error or d.code in warnings
+        ),
+        key=lambda r: r.line,
+    )
 
 
 def build(case: Case, name: str) -> Built:

@@ -10,10 +10,20 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import device_cases
-from tests.conformance.case_files import CASES, Built, Case, build, differences, read_cases
+from tests.conformance.case_files import (
+    CASES,
+    Built,
+    Case,
+    build,
+    differences,
+    read_cases,
+    refused,
+)
 from tests.conformance.test_engine_ops import ROOT, executable
 
 EVERY = [case for path in sorted(CASES.glob("*.st")) for case in read_cases(path)]
+RUN = [case for case in EVERY if case.expectations]
+REFUSED = [case for case in EVERY if case.refusals]
 NAMES = {case.name: f"case_{i}" for i, case in enumerate(EVERY)}
 BUILT: dict[str, Built] = {}
 
@@ -24,7 +34,12 @@ def built(case: Case) -> Built:
     return BUILT[case.name]
 
 
-@pytest.mark.parametrize("case", EVERY, ids=[c.name for c in EVERY])
+@pytest.mark.parametrize("case", REFUSED, ids=[c.name for c in REFUSED])
+def test_refused(case: Case) -> None:
+    assert refused(case) == case.refusals
+
+
+@pytest.mark.parametrize("case", RUN, ids=[c.name for c in RUN])
 def test_on_cpython(case: Case) -> None:
     one = built(case)
     module = types.ModuleType("program")
@@ -35,7 +50,7 @@ def test_on_cpython(case: Case) -> None:
 
 def test_on_micropython(tmp_path: Path) -> None:
     jobs = []
-    for case in EVERY:
+    for case in RUN:
         one = built(case)
         name = one.job["name"]
         (tmp_path / f"{name}.py").write_text(one.source, encoding="utf-8")
@@ -46,7 +61,7 @@ def test_on_micropython(tmp_path: Path) -> None:
     run = [executable("micropython"), "-X", "heapsize=64m", driver, ROOT, tmp_path]
     subprocess.run(run, check=True, timeout=120)
     wrong = []
-    for case in EVERY:
+    for case in RUN:
         one = built(case)
         content = (tmp_path / f"{one.job['name']}.images").read_bytes()
         size = one.job["image"]
@@ -58,3 +73,4 @@ def test_on_micropython(tmp_path: Path) -> None:
 def test_there_are_enough_expectations() -> None:
     assert sum(len(case.expectations) for case in EVERY) > 300
     assert len({case.name for case in EVERY}) == len(EVERY)
+    assert [case.name for case in EVERY if not case.expectations and not case.refusals] == []
