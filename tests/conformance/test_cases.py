@@ -21,7 +21,7 @@ from tests.conformance.case_files import (
 )
 from tests.conformance.test_engine_ops import ROOT, executable
 
-EVERY = [case for path in sorted(CASES.glob("*.st")) for case in read_cases(path)]
+EVERY = [case for path in sorted(CASES.rglob("*.st")) for case in read_cases(path)]
 RUN = [case for case in EVERY if case.expectations]
 REFUSED = [case for case in EVERY if case.refusals]
 NAMES = {case.name: f"case_{i}" for i, case in enumerate(EVERY)}
