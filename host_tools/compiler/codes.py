@@ -32,7 +32,7 @@ CODES: dict[str, str] = {
     "E0108": "nested too deeply",
     "E0109": "misspelt keyword",
     "E0110": "braces do not make a block",
-    "E0111": "more than one assignment in a statement",
+    "E0111": "assignments that do not make a chain",
     "E0112": "not a statement",
     "E0113": "missing closing bracket",
     "E0114": "END or ELSE without its beginning",
@@ -115,6 +115,8 @@ CODES: dict[str, str] = {
     "E0281": "task that is never released",
     "E0282": "SINGLE needs a global BOOL",
     "E0283": "recursion",
+    # E0330-E0349: data
+    "E0330": "an edge where there is none",
     # W0300-W0399: what compiles and is hardly meant
     "W0301": "two tasks write one variable",
     "W0302": "memory addresses of two sizes do not overlap",

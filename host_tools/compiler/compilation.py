@@ -35,7 +35,15 @@ from host_tools.compiler.parser import parse
 from host_tools.compiler.source import Source, Span, position
 from host_tools.compiler.symbols import ProgramInstance, Symbol, Touch
 from host_tools.compiler.tree import fold
-from host_tools.compiler.types import ArrayType, FbType, StructType, Type, Unknown, size_align
+from host_tools.compiler.types import (
+    BOOL,
+    ArrayType,
+    FbType,
+    StructType,
+    Type,
+    Unknown,
+    size_align,
+)
 from host_tools.record import field, record
 
 DEFAULT_BUDGET = 200_000
@@ -259,9 +267,30 @@ class _Linker:
                 if fold(ident.name) in symbols:
                     self.names.duplicate(ident, symbols[fold(ident.name)].span)
                 symbols.setdefault(fold(ident.name), symbol)
+                if decl.edge is not None and block.kind == "VAR_INPUT":
+                    symbol.edge = decl.edge
+                    for what in ("edge", "before"):
+                        name = f"{ident.name} {what}"
+                        offset = self.image.take(BOOL)
+                        hidden = Symbol(name, BOOL, "static", offset, ident.span)
+                        symbols[fold(name)] = hidden
             self.instances[instance.name] = symbols
+        self._allocate_static(retained)
         self._locate_hidden({id(i.pou) for i in instances})
         return retained
+
+    def _allocate_static(self, retained: list[Allocated]) -> None:
+        """VAR_STAT of functions and function blocks: one variable for all calls and instances."""
+        for pou in self.names.pous.values():
+            if pou.kind == "PROGRAM":
+                continue
+            for block, decl, ident in declared(pou.blocks):
+                if block.kind != "VAR_STAT" or "CONSTANT" in block.qualifiers:
+                    continue
+                path = f"{pou.name.name}.{ident.name}"
+                symbol = self._variable(block, decl, ident, path, retained, False)
+                if symbol is not None:
+                    self.names.static_symbols[id(ident)] = symbol
 
     def _locate_hidden(self, used: set[int]) -> None:
         """Initial values of what function blocks declare AT an address; it has no path."""

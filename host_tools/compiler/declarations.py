@@ -11,6 +11,7 @@ from host_tools.compiler.source import Source, Span
 from host_tools.compiler.symbols import Symbol, Value
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
+    BOOL,
     ELEMENTARY,
     INT,
     UNKNOWN,
@@ -30,7 +31,7 @@ from host_tools.compiler.types import (
     size_align,
 )
 
-FIELD_SECTIONS = ("VAR", "VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT", "VAR_STAT")
+FIELD_SECTIONS = ("VAR", "VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT")
 """Blocks whose variables live in the instance."""
 
 MAX_STRING = 32_767
@@ -65,6 +66,7 @@ class Declarations:
         self.enum_values: dict[str, list[tuple[EnumType, int]]] = {}
         self.configurations: list[tree.Configuration] = []
         self.global_symbols: dict[str, Symbol] = {}
+        self.static_symbols: dict[int, Symbol] = {}
         self._types: dict[str, Type] = {}
         self._resolving: list[str] = []
         self._fb_types: dict[int, FbType] = {}
@@ -471,6 +473,18 @@ class Declarations:
         owner.size = offset + size
         owner.align = max(owner.align, align)
 
+    def _edge_fields(
+        self, owner: FbType, decl: tree.VarDecl, ident: tree.Identifier, retain: bool
+    ) -> None:
+        """Room for the edge of an input and for its value at the last call; the input itself
+        stands before them."""
+        owner.fields[fold(ident.name)].edge = decl.edge
+        for what in ("edge", "before"):
+            name = f"{ident.name} {what}"
+            field = Field(name, BOOL, owner.size, None, ident.span, "VAR", retain, hidden=True)
+            owner.fields[fold(name)] = field
+            owner.size += 1
+
     def _close(self, owner: StructType | FbType, span: Span) -> None:
         """Round the size up to the alignment; nothing has size 0."""
         owner.size = max((owner.size + owner.align - 1) // owner.align * owner.align, owner.align)
@@ -582,18 +596,21 @@ class Declarations:
             return known
         key = fold(pou.name.name)
         t = FbType(pou.name.name, pou)
-        if pou.name.span.source.library:
-            t.aliases.update(library_index.LONG_NAMES.get(key, {}))
         if key in self._resolving:
             self._type_cycle(key, span or pou.name.span)
             return t
         self._resolving.append(key)
         for block, decl, ident in declared(pou.blocks):
-            if block.kind not in FIELD_SECTIONS or "CONSTANT" in block.qualifiers:
+            constant = "CONSTANT" in block.qualifiers
+            if block.kind not in FIELD_SECTIONS or (constant and block.kind == "VAR"):
                 continue
             if decl.location is None:
                 retain = bool({"RETAIN", "PERSISTENT"} & block.qualifiers)
                 self._field(t, decl, ident, block.kind, retain)
+                if constant:
+                    t.fields[fold(ident.name)].constant = True
+                if decl.edge is not None and block.kind == "VAR_INPUT":
+                    self._edge_fields(t, decl, ident, retain)
         self._resolving.pop()
         self._close(t, pou.name.span)
         self._fb_types[id(pou)] = t

@@ -129,6 +129,7 @@ def describe_type(t: Type, types: dict[str, Any]) -> Any:
                         f.retain,
                     ]
                     for f in t.fields.values()
+                    if not f.hidden
                 ],
                 "identity": id(t),
             }

@@ -26,6 +26,8 @@ class Symbol:
     ref       local number `offset` holds its address (VAR_IN_OUT, VAR_OUTPUT of functions)
     selfref   a u32 at `offset` in the instance holds its address (VAR_IN_OUT of function blocks)
     const     no storage; `constant` is the value
+
+    `edge` "R_EDGE" or "F_EDGE": inside of the block the variable means the edge of the input.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Symbol:
     constant: ConstValue | None = None
     is_constant: bool = False
     owner: FbType | None = None
+    edge: str | None = None
 
 
 @record()

@@ -110,7 +110,7 @@ class Binary(Expr):
 
 class Argument(Node):
     """An argument of a call. `name` None: informal. `output` is True for `name => target`;
-    `negated` for `NOT name => target`; `value` None for `name =>` left open."""
+    `negated` for `NOT name => target`; `value` None for `name =>` and `name :=` left open."""
 
     name: Identifier | None
     value: Expr | None
@@ -310,11 +310,13 @@ class Statement(Node):
 
 
 class Assign(Statement):
-    """op: ":=", "REF=", "?=", "S=", "R=" """
+    """op: ":=", "REF=", "?=", "S=", "R="; `more` holds the further targets of `a := b := c`, left
+    to right."""
 
     target: Expr
     value: Expr
     op: str = ":="
+    more: tuple[Expr, ...] = ()
 
 
 class CallStatement(Statement):

@@ -118,6 +118,9 @@ class Field:
     section: str = "VAR"
     retain: bool = False
     symbol: Symbol | None = None
+    constant: bool = False
+    edge: str | None = None
+    hidden: bool = False
 
 
 @record(eq=False)
@@ -141,12 +144,6 @@ class FbType:
     fields: dict[str, Field] = field(default_factory=dict)
     size: int = 0
     align: int = 1
-    aliases: dict[str, str] = field(default_factory=dict)
-    """Second names of inputs, folded: SET1 of SR is S1."""
-
-    def member(self, key: str) -> Field | None:
-        """The field of a folded name."""
-        return self.fields.get(self.aliases.get(key, key))
 
     def __str__(self) -> str:
         return self.name

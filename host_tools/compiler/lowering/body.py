@@ -10,7 +10,7 @@ from host_tools.compiler import ir, tree
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Symbol, Touch, Value
 from host_tools.compiler.tree import fold
-from host_tools.compiler.types import FbType, Type, Unknown, kind_of, size_align
+from host_tools.compiler.types import FbType, StringType, Type, Unknown, kind_of, size_align
 
 if TYPE_CHECKING:
     from host_tools.compiler.declarations import Declarations
@@ -110,6 +110,23 @@ class Body:
         offset = (self.frame + align - 1) // align * align
         self.frame = offset + size
         return ir.Addr("frame", offset)
+
+    def initialise(self, addr: ir.Addr, t: Type, init: tree.Expr | None = None) -> None:
+        """Give the variable at `addr` its initial value, at run time."""
+        from host_tools.compiler.initial import write_initial
+
+        if isinstance(t, Unknown):
+            return
+        data = bytearray(size_align(t)[0])
+        write_initial(self.declarations, data, 0, t, init)
+        if isinstance(t, StringType) and not data[2] and not data[3]:
+            del data[4:]  # an empty string: capacity and length are all that matters
+        self.emit(ir.Init(addr, bytes(data)))
+
+    def copy(self, to: ir.Addr, value: Value) -> ir.Stmt:
+        """The statement that copies the aggregate `value`."""
+        assert value.addr is not None
+        return ir.Copy(to, value.addr, size_align(value.type)[0])
 
     # --- names -------------------------------------------------------------------------------
 

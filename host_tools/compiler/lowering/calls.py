@@ -5,7 +5,7 @@ from __future__ import annotations
 from host_tools.compiler import ir, tree
 from host_tools.compiler.declarations import declared
 from host_tools.compiler.diagnostics import Label, did_you_mean
-from host_tools.compiler.lowering import expressions, places
+from host_tools.compiler.lowering import control, expressions, places
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import Place, Value
@@ -18,9 +18,7 @@ from host_tools.compiler.types import (
     StringType,
     Type,
     Unknown,
-    base_of,
     is_aggregate,
-    is_integer,
     kind_of,
     same,
 )
@@ -36,6 +34,7 @@ class Parameter:
     section: str
     init: tree.Expr | None
     span: Span
+    constant: bool = False
 
 
 def parameters(body: Body, pou: tree.Pou) -> list[Parameter]:
@@ -45,7 +44,8 @@ def parameters(body: Body, pou: tree.Pou) -> list[Parameter]:
         if block.kind in ("VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT"):
             t = body.declarations.resolve(decl.type)
             init = decl.init or body.declarations.default_init(decl.type)
-            found.append(Parameter(ident.name, t, block.kind, init, ident.span))
+            constant = "CONSTANT" in block.qualifiers
+            found.append(Parameter(ident.name, t, block.kind, init, ident.span, constant))
     return found
 
 
@@ -67,6 +67,14 @@ def call(
         if symbol is None or symbol.section == "RESULT":
             own = fold(callee.name) in body.declarations.pous
             if not own or callee.span.source.library:
+                if control.has_control(node) and standard.is_standard(callee.name):
+                    return control.controlled(
+                        body,
+                        node,
+                        (),
+                        expected,
+                        lambda n: standard.call(body, n, callee.name, expected),
+                    )
                 made = standard.call(body, node, callee.name, expected)
                 if made is not None:
                     return made
@@ -75,6 +83,11 @@ def call(
                 if wants_value and pou.result is None and not body.constants_only:
                     _no_value(body, node, "give the FUNCTION a result type, or")
                     return None
+                if control.has_control(node):
+                    known = [fold(p.name) for p in parameters(body, pou)]
+                    return control.controlled(
+                        body, node, known, expected, lambda n: _function(body, n, pou)
+                    )
                 return _function(body, node, pou)
             if pou is not None:
                 _not_callable(body, callee, pou)
@@ -106,9 +119,14 @@ def call(
         return None
     if wants_value:
         _no_value(body, node, "read the outputs of the block, and")
-    else:
-        _block(body, node, where, where.type)
-    return None
+        return None
+    instance, block = places.frozen(body, where), where.type
+    if control.has_control(node):
+        known = list(block.fields)
+        return control.controlled(
+            body, node, known, None, lambda n: _block(body, n, instance, block)
+        )
+    return _block(body, node, instance, block)
 
 
 def _no_value(body: Body, node: tree.Call, help_: str) -> None:
@@ -168,15 +186,9 @@ def _function(body: Body, node: tree.Call, pou: tree.Pou) -> Value | None:
     if result_type is not None and result_slot is None and not isinstance(result_type, Unknown):
         result = body.new_local("", kind_of(result_type))
     body.emit(ir.Call(name, tuple(args), None, result))
-    for target, slot in after:
-        body.emit(ir.StoreBit(target.addr or slot, target.bit or 0, ir.Load("b1", slot)))
-    any_integer = pou.name.span.source.library and fold(pou.name.name).startswith("SPLIT_")
+    _copy_back(body, after)
     for target, slot, t, negated in outputs:
-        value = places.load(body, Place(t, target.span, slot))
-        wanted = base_of(target.type)
-        if any_integer and is_integer(wanted):
-            value = expressions.retype(value, wanted)  # the outputs are ANY_INT, Table 36
-        _deliver(body, target, value, negated)
+        _deliver(body, target, places.load(body, Place(t, target.span, slot)), negated)
     if result_type is None:
         return None
     if result_slot is not None:
@@ -206,7 +218,7 @@ def _argument(
         if given is None or given.value is None:
             _no_variable(body, node, p.name, p.type, p.span)
             return expressions.unknown(span)
-        return _reference_to(body, given.value, p.type, p.name, p.span, after)
+        return _reference_to(body, given.value, p, after)
     if given is None or given.value is None:
         return _default(body, p, span)
     value = expressions.expression(body, given.value, p.type)
@@ -244,17 +256,24 @@ def _default(body: Body, p: Parameter, span: Span) -> Value:
 
 
 def _reference_to(
-    body: Body,
-    node: tree.Expr,
-    wanted: Type,
-    name: str,
-    declared_at: Span,
-    after: list[tuple[Place, ir.Addr]] | None,
+    body: Body, node: tree.Expr, p: Parameter, after: list[tuple[Place, ir.Addr]]
 ) -> Value:
-    """The address of the variable given for a VAR_IN_OUT parameter."""
-    where = places.place(body, node, write=True)
+    """The address of the variable given for a VAR_IN_OUT parameter. What has no address of its own
+    (a bit of a word) is copied to the frame, and back in `after`; so are the values that a
+    VAR_IN_OUT CONSTANT takes as well."""
+    wanted, name = p.type, p.name
+    if p.constant and not places.is_variable(body, node):
+        value = expressions.convert(body, expressions.expression(body, node, wanted), wanted)
+        if isinstance(value.type, Unknown):
+            return value
+        slot = body.frame_slot(wanted)
+        body.initialise(slot, wanted)
+        places.store(body, Place(wanted, node.span, slot), value)
+        return Value(wanted, ir.AddrOf("u32", slot), node.span)
+    where = places.place(body, node, write=not p.constant)
     if where is None:
         return expressions.unknown(node.span)
+    where = places.opened(body, where)
     strings = isinstance(where.type, StringType) and isinstance(wanted, StringType)
     fits = same(where.type, wanted) or (
         strings and where.type.wide == wanted.wide  # type: ignore[union-attr]
@@ -264,14 +283,11 @@ def _reference_to(
             "E0247",
             f"VAR_IN_OUT '{name}' is {wanted}, this variable is {where.type}",
             node.span,
-            others=[Label(declared_at, "declared here")],
+            others=[Label(p.span, "declared here")],
             help="both must have the same type, since the block works on the variable itself",
         )
         return expressions.unknown(node.span)
     if where.bit is not None:
-        if after is None:
-            places.no_address(body, node.span)
-            return expressions.unknown(node.span)
         where = places.frozen(body, where)
         slot = body.frame_slot(BOOL)
         body.emit(ir.Store(slot, places.load(body, where).expr))
@@ -383,10 +399,10 @@ def _wrong_arrow(body: Body, a: tree.Argument, name: str, section: str) -> None:
 # --- function blocks -------------------------------------------------------------------------
 
 
-def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> None:
-    """Inputs are stored into the instance in the order written, the body runs, outputs are
-    copied out. Inputs that are not given keep their value."""
-    where = places.frozen(body, where)
+def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> Value | None:
+    """Inputs are stored into the instance in the order written, the body runs, outputs are copied
+    out. Inputs that are not given keep their value. A block has no value."""
+    after: list[tuple[Place, ir.Addr]] = []
     instance = places.address(where)
     inputs = [f for f in t.fields.values() if f.section in ("VAR_INPUT", "VAR_IN_OUT")]
     outputs: list[tuple[tree.Argument, Field]] = []
@@ -395,7 +411,7 @@ def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> None:
     for a in node.arguments:
         if a.name is None:
             if _meant_assignment(body, a, list(t.fields)):
-                return
+                return None
             if position_ >= len(inputs):
                 body.reporter.report(
                     "E0245",
@@ -404,11 +420,11 @@ def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> None:
                     label="one too many",
                     help="name the parameters: inputs with :=, outputs with =>",
                 )
-                return
+                return None
             field: Field | None = inputs[position_]
             position_ += 1
         else:
-            field = t.member(fold(a.name.name))
+            field = t.fields.get(fold(a.name.name))
             if field is not None and field.section not in (
                 "VAR_INPUT",
                 "VAR_IN_OUT",
@@ -441,13 +457,14 @@ def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> None:
         if a.output:
             outputs.append((a, field))
         elif a.value is not None:
-            _input(body, a.value, field, instance)
+            _input(body, a.value, field, instance, after)
     for field in inputs:
-        if field.section == "VAR_IN_OUT" and fold(field.name) not in seen:
+        if field.section == "VAR_IN_OUT" and not _is_given(seen, field.name):
             _no_variable(body, node, field.name, field.type, field.span)
     places.note_write(body, where, node.span)
     name = body.function(t.pou, node.span)
     body.emit(ir.Call(name, (), instance))
+    _copy_back(body, after)
     for a, field in outputs:
         if a.value is None:
             continue
@@ -456,12 +473,32 @@ def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> None:
             continue
         source = Place(field.type, a.span, places.shifted(instance, field.offset))
         _deliver(body, target, places.load(body, source), a.negated)
+    return None
 
 
-def _input(body: Body, node: tree.Expr, field: Field, instance: ir.Addr) -> None:
+def _is_given(given: dict[str, tree.Argument], name: str) -> bool:
+    argument = given.get(fold(name))
+    return argument is not None and argument.value is not None
+
+
+def _copy_back(body: Body, after: list[tuple[Place, ir.Addr]]) -> None:
+    """Give the variables that stood in for VAR_IN_OUT parameters their new values."""
+    for target, slot in after:
+        value = places.load(body, Place(target.type, target.span, slot))
+        places.store(body, target, value)
+
+
+def _input(
+    body: Body,
+    node: tree.Expr,
+    field: Field,
+    instance: ir.Addr,
+    after: list[tuple[Place, ir.Addr]],
+) -> None:
     slot = Place(field.type, node.span, places.shifted(instance, field.offset))
     if field.section == "VAR_IN_OUT":
-        value = _reference_to(body, node, field.type, field.name, field.span, None)
+        wanted = Parameter(field.name, field.type, field.section, None, field.span, field.constant)
+        value = _reference_to(body, node, wanted, after)
         if not isinstance(value.type, Unknown):
             assert slot.addr is not None
             body.emit(ir.Store(slot.addr, value.expr))

@@ -25,7 +25,6 @@ from host_tools.compiler.types import (
     Unknown,
     base_of,
     is_aggregate,
-    is_bits,
     is_integer,
     is_real,
 )
@@ -50,6 +49,17 @@ def _unit(t: Elementary) -> int:
     return 1_000_000_000 if t.group in ("date", "dt") else 1_000_000
 
 
+def is_conversion(name: str) -> bool:
+    """Whether `name` has the form of a conversion function."""
+    key = fold(name)
+    if key.startswith("TRUNC") or "_TRUNC_" in key or "BCD" in key:
+        return True
+    source, _, target = key.rpartition("_TO_")
+    if not source:
+        return key.startswith("TO_") and _named(key[3:]) is not None
+    return _named(source) is not None and _named(target) is not None
+
+
 def call(body: Body, node: tree.Call, name: str, expected: Type | None) -> Value | None:
     """Lower a conversion; None where `name` is not one."""
     key = fold(name)
@@ -58,10 +68,10 @@ def call(body: Body, node: tree.Call, name: str, expected: Type | None) -> Value
     if "BCD" in key:
         return _bcd(body, node, key)
     source_name, _, target_name = key.rpartition("_TO_")
-    if source_name in ("", "ANY"):
-        if not key.startswith(("TO_", "ANY_TO_")):
+    if not source_name:
+        if not key.startswith("TO_"):
             return None
-        source, target_name = None, key.removeprefix("ANY_")[3:]
+        source, target_name = None, key[3:]
     else:
         source = _named(source_name)
         if source is None:
@@ -125,9 +135,11 @@ def _instead(source: Type, target: Type) -> str:
     """What to do where there is no conversion."""
     if is_aggregate(source):
         return "convert its members or elements one by one"
+    if isinstance(source, StringType):
+        return "text converts to numbers, BOOL and CHAR"
     if isinstance(source, Elementary) and isinstance(target, Elementary):
         if source.group in TIME_GROUPS and target.group in TIME_GROUPS:
-            return "DT converts to DATE and TOD, DATE to DT; CONCAT_DATE_TOD(…) puts them together"
+            return "DT converts to DATE and TOD; CONCAT_DATE_TOD(…) puts them together"
         if "char" in (source.group, target.group):
             return "go by way of STRING or BYTE"
     return "go by way of a type that both convert to, for example DINT or STRING"
@@ -179,10 +191,7 @@ def _number_to_time(value: Value, source: Elementary, target: Elementary, span: 
 
 
 def _moments(value: Value, source: Elementary, target: Elementary, span: Span) -> Value | None:
-    """DT to DATE (its day) and to TOD (its time of day); DATE to DT (its midnight); durations and
-    times of day are nanoseconds both."""
-    if (source.group, target.group) in (("date", "dt"), ("time", "tod"), ("tod", "time")):
-        return Value(target, value.expr, span)
+    """DT to DATE (its day) and to TOD (its time of day)."""
     if source.group != "dt" or target.group not in ("date", "tod"):
         return None
     day = ir.Const("i64", DAY)
@@ -212,10 +221,11 @@ def _to_string(
         yes, no = ir.Const("str", b"TRUE"), ir.Const("str", b"FALSE")
         text = Value(narrow, ir.Select("str", value.expr, yes, no), span)
     elif source.group == "char":
-        wide = source.kind == "u16"
-        kind = "wstr" if wide else "str"
-        text = Value(StringType(wide, 1), ir.Intrinsic(kind, "from_char", (value.expr,)), span)
-        return _to_string(body, text, text.type, target, span)
+        if (source.kind == "u16") != target.wide:
+            return None
+        return Value(
+            StringType(target.wide, 1), ir.Intrinsic(target.kind, "from_char", (value.expr,)), span
+        )
     elif is_integer(source) or source.group == "bit":
         text = Value(narrow, ir.Intrinsic("str", "int_to_str", (value.expr,)), span)
     elif source.group == "time":
@@ -232,12 +242,9 @@ def _from_string(
     body: Body, value: Value, source: StringType, target: Elementary, span: Span
 ) -> Value | None:
     if target.group == "char":
-        text = value.expr
-        if source.wide and target.kind == "u8":
-            text = ir.Intrinsic("str", "to_narrow", (text,))
-        elif not source.wide and target.kind == "u16":
-            text = ir.Intrinsic("wstr", "to_wide", (text,))
-        made = ir.Intrinsic(target.kind, "char", (text, ir.Const("i32", 1)))
+        if source.wide != (target.kind == "u16"):
+            return None
+        made = ir.Intrinsic(target.kind, "char", (value.expr, ir.Const("i32", 1)))
         return Value(target, made, span)
     narrow = value.expr
     if source.wide:
@@ -254,11 +261,10 @@ def _from_string(
         return Value(
             target, number if target.kind == "i64" else ir.Convert(target.kind, number), span
         )
-    name = target.name if is_real(target) else target.name.removeprefix("L")
-    parsed = standard.library_call(
-        body, f"__STRING_TO_{name}", [Value(DEFAULT_STRING, narrow, span)], span
-    )
-    return parsed if isinstance(parsed.type, Unknown) else Value(target, parsed.expr, span)
+    if is_real(target):
+        text_value = Value(DEFAULT_STRING, narrow, span)
+        return standard.library_call(body, f"__STRING_TO_{target.name}", [text_value], span)
+    return None
 
 
 def _trunc(body: Body, node: tree.Call, name: str, expected: Type | None) -> Value | None:
@@ -290,7 +296,7 @@ def _trunc(body: Body, node: tree.Call, name: str, expected: Type | None) -> Val
 
 
 def _bcd(body: Body, node: tree.Call, name: str) -> Value | None:
-    """`BCD_TO_UINT`, `WORD_BCD_TO_UINT`, `TO_BCD_WORD`, `UINT_TO_BCD_WORD` (Table 22)."""
+    """`BCD_TO_UINT`, `WORD_BCD_TO_UINT`, `TO_BCD_WORD`, `UINT_TO_BCD_WORD` (Table 27)."""
     left, _, right = name.partition("_TO_" if "_TO_" in name else "TO_")
     to_bcd = "BCD" in right
     source = ELEMENTARY.get(left) if left and "BCD" not in left else None
@@ -300,20 +306,14 @@ def _bcd(body: Body, node: tree.Call, name: str) -> Value | None:
         target = ELEMENTARY.get(right)
         prefix = left.removesuffix("BCD").rstrip("_")
         source = ELEMENTARY.get(prefix) if prefix else None
-    if target is None or not (is_integer(target) or is_bits(target)):
+    if target is None or target.kind[0] != "u":
         return None
     value = _argument(body, node, name, source)
     if value is None:
         return expressions.unknown(node.span)
     if value.expr.kind[0] != "u":
         if not is_integer(base_of(value.type)):
-            body.reporter.report(
-                "E0250",
-                f"{name} does not go with {value.type}",
-                node.span,
-                help="it needs an integer",
-            )
-            return expressions.unknown(node.span)
+            return None
         value = expressions.retype(value, ELEMENTARY["U" + LINT.name])
     kind = value.expr.kind
     if to_bcd:

@@ -410,6 +410,11 @@ def _refuse(body: Body, value: Value, source: Type, target: Type, what: str) -> 
     )
 
 
+def is_literal(value: Value) -> bool:
+    """Whether the value has not met its type yet."""
+    return isinstance(value.type, Elementary) and value.type.universal
+
+
 def settle(body: Body, value: Value) -> Value:
     """Give a literal that met no context a type of its own: DINT, LINT or ULINT; REAL."""
     if isinstance(value.type, Elementary) and value.type.universal:

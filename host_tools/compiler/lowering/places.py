@@ -242,7 +242,7 @@ def shifted(addr: ir.Addr, by: int) -> ir.Addr:
     return ir.Addr(addr.base, addr.offset + by, addr.terms, addr.pointer)
 
 
-def _opened(body: Body, base: Place) -> Place:
+def opened(body: Body, base: Place) -> Place:
     """REFERENCE TO goes through by itself."""
     if isinstance(base.type, RefType) and base.type.kind == "REFERENCE TO":
         return through(body, base, base.span)
@@ -256,7 +256,7 @@ def _member_place(body: Body, node: tree.Member, write: bool) -> Place | None:
     base = place(body, node.base, write)
     if base is None:
         return None
-    base = _opened(body, base)
+    base = opened(body, base)
     t = base.type
     if isinstance(t, Unknown):
         return None
@@ -269,7 +269,7 @@ def _member_place(body: Body, node: tree.Member, write: bool) -> Place | None:
             help=_no_members(t, node),
         )
         return None
-    field = t.member(fold(name)) if isinstance(t, FbType) else t.fields.get(fold(name))
+    field = t.fields.get(fold(name))
     if field is None:
         names = [
             f.name
@@ -320,6 +320,16 @@ def _private(field: Field, write: bool) -> str:
     return f"declare it {'VAR_INPUT' if write else 'VAR_OUTPUT'}"
 
 
+def is_variable(body: Body, node: tree.Expr) -> bool:
+    """Whether `node` is a variable, a part of one or goes through a reference; not a value."""
+    while isinstance(node, tree.Member | tree.Index | tree.Deref):
+        node = node.base
+    if isinstance(node, tree.Name):
+        symbol = body.lookup(node.name, node.span)
+        return symbol is not None and symbol.storage != "const"
+    return isinstance(node, tree.Direct)
+
+
 PARTS = {"X": (1, BOOL), "B": (8, BYTE), "W": (16, WORD), "D": (32, DWORD)}
 
 
@@ -328,6 +338,7 @@ def _partial_place(body: Body, node: tree.Member, write: bool) -> Place | None:
     base = place(body, node.base, write)
     if base is None:
         return None
+    base = opened(body, base)
     t = base_of(base.type)
     size, part = PARTS["X"]
     digits = node.name
@@ -368,7 +379,7 @@ def _index_place(body: Body, node: tree.Index, write: bool) -> Place | None:
     base = place(body, node.base, write)
     if base is None:
         return None
-    base = _opened(body, base)
+    base = opened(body, base)
     t: Type = base.type
     if isinstance(t, Unknown):
         return None

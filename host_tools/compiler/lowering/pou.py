@@ -7,7 +7,7 @@ from collections.abc import Callable
 from host_tools.compiler import ir, tree
 from host_tools.compiler.declarations import MAX_BYTES, Declarations, declared
 from host_tools.compiler.diagnostics import Label, did_you_mean
-from host_tools.compiler.initial import write_initial
+from host_tools.compiler.lowering import control, edges
 from host_tools.compiler.lowering.body import Body, NeedsAddress, scalar_const
 from host_tools.compiler.lowering.calls import by_reference, parameters
 from host_tools.compiler.lowering.statements import statements
@@ -26,6 +26,9 @@ from host_tools.compiler.types import (
     same,
     size_align,
 )
+from host_tools.record import replace
+
+PARAMETER_SECTIONS = ("VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT")
 
 MakeBody = Callable[[], Body]
 
@@ -60,6 +63,8 @@ def _lower(body: Body, pou: tree.Pou, name: str, symbols: dict[str, Symbol] | No
         has_self = True
         _instance(body, pou)
     _other_variables(body, pou)
+    edges.detect(body)
+    control.enter(body, pou)
     if body.frame > MAX_BYTES:
         body.declarations.too_large("the local variables would take", body.frame, pou.name.span)
         body.frame = 0
@@ -108,6 +113,7 @@ def _function_parameters(body: Body, pou: tree.Pou) -> int:
         count += 1
     for i, p in enumerate(params):
         symbol = Symbol(p.name, p.type, "local", i, p.span, p.section)
+        symbol.is_constant = p.constant
         if p.section != "VAR_INPUT":
             symbol.storage = "ref"
         elif is_aggregate(p.type):
@@ -125,19 +131,8 @@ def _function_parameters(body: Body, pou: tree.Pou) -> int:
         if p.section == "VAR_INPUT" and p.init is not None and not is_aggregate(p.type):
             body.declarations.constant(p.init, p.type, "a default value")
         if p.section == "VAR_OUTPUT":
-            _initialise(body, ir.Addr("ptr", 0, (), ir.Local("u32", i)), p.type, p.init)
+            body.initialise(ir.Addr("ptr", 0, (), ir.Local("u32", i)), p.type, p.init)
     return count
-
-
-def _initialise(body: Body, addr: ir.Addr, t: Type, init: tree.Expr | None) -> None:
-    """Give the variable at `addr` its initial value, at run time."""
-    if isinstance(t, Unknown):
-        return
-    data = bytearray(size_align(t)[0])
-    write_initial(body.declarations, data, 0, t, init)
-    if isinstance(t, StringType) and not data[2] and not data[3]:
-        del data[4:]  # an empty string: capacity and length are all that matters
-    body.emit(ir.Init(addr, bytes(data)))
 
 
 def _function_result(body: Body, pou: tree.Pou) -> int | None:
@@ -154,7 +149,7 @@ def _function_result(body: Body, pou: tree.Pou) -> int | None:
         symbol.offset = next(i for i, v in enumerate(body.locals) if v.name == "result")
         add_symbol(body, symbol)
         init = body.declarations.default_init(pou.result)
-        _initialise(body, ir.Addr("ptr", 0, (), ir.Local("u32", symbol.offset)), t, init)
+        body.initialise(ir.Addr("ptr", 0, (), ir.Local("u32", symbol.offset)), t, init)
         return None
     kind = kind_of(t)
     index = body.new_local("result", kind)
@@ -162,7 +157,7 @@ def _function_result(body: Body, pou: tree.Pou) -> int | None:
     if isinstance(t, StringType) or fold(pou.name.name) in body.in_memory:
         slot = body.frame_slot(t)
         symbol.storage, symbol.offset = "frame", slot.offset
-        _initialise(body, slot, t, init)
+        body.initialise(slot, t, init)
 
         def leave() -> None:
             body.emit(ir.SetLocal(index, ir.Load(kind, slot)))
@@ -192,27 +187,22 @@ def _instance(body: Body, pou: tree.Pou) -> None:
     body.this = fb
     for field in fb.fields.values():
         storage = "selfref" if field.section == "VAR_IN_OUT" else "self"
-        add_symbol(
-            body,
-            Symbol(
-                field.name, field.type, storage, field.offset, field.span, field.section, owner=fb
-            ),
+        symbol = Symbol(
+            field.name, field.type, storage, field.offset, field.span, field.section, owner=fb
         )
+        symbol.is_constant = field.constant
+        symbol.edge = field.edge
+        add_symbol(body, symbol)
 
 
 def _other_variables(body: Body, pou: tree.Pou) -> None:
     """Constants, temporaries, function locals, externals and located variables."""
     for block, decl, ident in declared(pou.blocks):
         if decl.edge is not None:
-            body.reporter.report(
-                "E0107",
-                f"{decl.edge} is not supported yet",
-                decl.span,
-                help="declare an R_TRIG or F_TRIG and call it",
-            )
+            edges.check(body, pou, block, decl)
         if block.kind == "VAR_EXTERNAL":
-            _external(body, decl, ident)
-        elif "CONSTANT" in block.qualifiers:
+            _external(body, block, decl, ident)
+        elif "CONSTANT" in block.qualifiers and block.kind not in PARAMETER_SECTIONS:
             _constant(body, block, decl, ident)
         elif decl.location is not None and pou.kind == "FUNCTION":
             body.reporter.report(
@@ -227,15 +217,7 @@ def _other_variables(body: Body, pou: tree.Pou) -> None:
             if pou.kind != "PROGRAM" or fold(ident.name) not in body.symbols:
                 _located(body, block, decl, ident)
         elif block.kind == "VAR_STAT" and pou.kind != "PROGRAM":
-            body.reporter.report(
-                "E0271",
-                f"a {pou.kind} cannot have VAR_STAT",
-                ident.span,
-                label="one variable for all its calls",
-                help="declare it in VAR of a FUNCTION_BLOCK, or in VAR_GLOBAL",
-            )
-            if pou.kind == "FUNCTION":
-                add_symbol(body, Symbol(ident.name, UNKNOWN, "const", 0, ident.span))
+            add_symbol(body, body.declarations.static_symbols[id(ident)])
         elif block.kind == "VAR_TEMP" or (pou.kind == "FUNCTION" and block.kind == "VAR"):
             _temporary_variable(body, block, decl, ident)
         elif pou.kind == "PROGRAM" and block.kind == "VAR_IN_OUT":
@@ -249,7 +231,9 @@ def _other_variables(body: Body, pou: tree.Pou) -> None:
             add_symbol(body, Symbol(ident.name, UNKNOWN, "const", 0, ident.span))
 
 
-def _external(body: Body, decl: tree.VarDecl, ident: tree.Identifier) -> None:
+def _external(
+    body: Body, block: tree.VarBlock, decl: tree.VarDecl, ident: tree.Identifier
+) -> None:
     t = body.declarations.resolve(decl.type)
     symbol = body.declarations.global_constant(ident.name)
     symbol = symbol or body.declarations.global_symbols.get(fold(ident.name))
@@ -272,6 +256,8 @@ def _external(body: Body, decl: tree.VarDecl, ident: tree.Identifier) -> None:
             help=f"write {symbol.type}",
         )
         symbol = Symbol(ident.name, UNKNOWN, "const", 0, ident.span)
+    if "CONSTANT" in block.qualifiers and not symbol.is_constant:
+        symbol = replace(symbol, is_constant=True)  # this POU only reads it
     add_symbol(body, symbol)
 
 
@@ -377,7 +363,7 @@ def _temporary_variable(
     if is_aggregate(t) or isinstance(t, StringType) or fold(ident.name) in body.in_memory:
         slot = body.frame_slot(t)
         symbol.storage, symbol.offset = "frame", slot.offset
-        _initialise(body, slot, t, init)
+        body.initialise(slot, t, init)
     else:
         symbol.offset = body.new_local(ident.name, kind_of(t))
         body.emit(ir.SetLocal(symbol.offset, _initial_scalar(body, t, init)))

@@ -15,6 +15,7 @@ from host_tools.compiler.lowering.expressions import (
     convert,
     direct_type,
     expression,
+    is_literal,
     settle,
 )
 from host_tools.compiler.lowering.places import (
@@ -22,6 +23,7 @@ from host_tools.compiler.lowering.places import (
     frozen,
     load,
     no_address,
+    opened,
     place,
     store,
     through,
@@ -91,6 +93,9 @@ def assign(body: Body, node: tree.Assign) -> None:
     if node.op in ("S=", "R="):
         _latch(body, node)
         return
+    if node.more:
+        _chain(body, node)
+        return
     if not isinstance(node.target, PLACES):
         expression(body, node.value)  # the parser has reported the target
         return
@@ -123,6 +128,31 @@ def assign(body: Body, node: tree.Assign) -> None:
     value = convert(body, value, where.type)
     if not isinstance(value.type, Unknown):
         store(body, where, value)
+
+
+def _chain(body: Body, node: tree.Assign) -> None:
+    """`a := b := c`: the value goes into b, and then what b took goes into a."""
+    targets = []
+    for one in (node.target, *node.more):
+        where = place(body, one, write=True) if isinstance(one, PLACES) else None
+        if where is not None and isinstance(where.type, RefType):
+            where = opened(body, where)
+        targets.append(where if where is None else frozen(body, where))
+    last = targets[-1]
+    value = expression(body, node.value, last.type if last is not None else None)
+    if value.addr is None and value.const is None and not isinstance(value.type, Unknown):
+        value.expr = body.temporary(value.expr)
+    for where in reversed(targets):
+        if where is None:
+            continue
+        made = convert(body, value, where.type)
+        if isinstance(made.type, Unknown):
+            return
+        store(body, where, made)
+        if not is_literal(value):
+            value = made
+            if value.addr is None and value.const is None:
+                value.expr = body.temporary(value.expr)
 
 
 def _latch(body: Body, node: tree.Assign) -> None:

@@ -80,8 +80,6 @@ def expression(c: Cursor) -> Expr:
             if token.kind == "(" and c.nested_too_deeply("parentheses"):
                 c.depth = depth
                 return c.missing()
-            if token.kind == "(" and stack and stack[-1].token.kind == "NOT":
-                _formal_name(c)
             stack.append(_Pending(_PAREN if token.kind == "(" else _UNARY, token, token.start))
         start = c.tok.start
         expr = _primary(c)
@@ -111,13 +109,6 @@ def expression(c: Cursor) -> Expr:
                 c.height = height
                 expr = _postfix(c, expr, start)
                 height = c.height
-
-
-def _formal_name(c: Cursor) -> None:
-    """Pass over the parameter's name of `NOT(IN := x)`, the function of Table 31."""
-    if c.tok.kind == "name" and c.tok.text.upper() == "IN" and c.peek().kind == ":=":
-        c.advance()
-        c.advance()
 
 
 def _reduced(c: Cursor, pending: _Pending, right: Expr, height: int) -> Expr:
@@ -327,7 +318,7 @@ def arguments(c: Cursor, opening: Token) -> tuple[Argument, ...]:
         elif token.kind in KEYWORDS and follows in (":=", "=>"):
             c.name("the name of a parameter")
         c.height = 0
-        if not output or c.tok.kind not in (",", ")"):
+        if name is None or c.tok.kind not in (",", ")"):
             value = expression(c)
             height = max(height, c.height)
         if name is None:
@@ -374,6 +365,9 @@ def initial_value(c: Cursor) -> Expr:
     token = c.tok
     if token.kind == "[":
         return _array_init(c)
+    if token.kind == "STRUCT" and c.peek().kind == "(":
+        c.advance()  # STRUCT(a := 1), as CODESYS has it
+        return _struct_init(c)
     is_struct = c.peek().kind == "name" and c.peek(2).kind == ":="
     if token.kind == "(" and (is_struct or c.peek().kind == ")"):
         return _struct_init(c)

@@ -25,6 +25,7 @@ from host_tools.compiler.tree import (
     Statement,
 )
 
+PLACES = (Name, Direct, Member, Index, Deref)
 _NOT_AFTER_NAME = STATEMENT_KEYWORDS | VAR_KEYWORDS | UNIT_KEYWORDS
 _NOT_AFTER_NAME |= {"name", "literal", "direct", "NOT", "STRUCT"}
 _IN_DECLARATION = frozenset({"name", ",", ":"})
@@ -56,19 +57,26 @@ def simple_statement(c: Cursor) -> Statement | None:
             return None
     op = _assignment_operator(c)
     if op is not None:
-        if not c.broken and not isinstance(target, Name | Direct | Member | Index | Deref):
+        if not c.broken and not isinstance(target, PLACES):
             _not_assignable(c, target)
         value = expression(c)
         if c.tok.kind == "TO" and not c.broken:
             _forgotten(c, token, index, directs, "TO")
             return None
+        more: list[Expr] = []
+        while op == ":=" and c.tok.kind == ":=" and not c.broken:
+            if not isinstance(value, PLACES):
+                _not_assignable(c, value)
+            c.advance()
+            more.append(value)
+            value = expression(c)
         if c.tok.kind in (":=", "?="):
             c.error(
                 "E0111",
-                "a statement assigns to one variable",
+                f"a statement has one '{op}'",
                 help="write one assignment after the other",
             )
-        statement = Assign(c.span(start), target, value, op)
+        statement = Assign(c.span(start), target, value, op, tuple(more))
         c.semicolon("the assignment")
         return statement
     if isinstance(target, Call) and c.tok.kind not in ("THEN", "DO", "OF"):
