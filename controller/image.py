@@ -17,8 +17,8 @@ except ImportError:  # CPython
 
 
 MAGIC = b"TAKT"
-VERSION = const(1)
-HEADER_SIZE = const(64)
+VERSION = const(2)
+HEADER_SIZE = const(80)
 RECORD_SIZE = const(160)
 
 STOPPED = const(0)

@@ -160,7 +160,7 @@ class _Linker:
         tasks, size = self._tasks(plans)
         initial = self._initial() if not self._oversized else []
         layout = describe(self.image, retain, size, [p.name for p in plans])
-        header = b"TAKT" + (1).to_bytes(2, "little") + len(plans).to_bytes(2, "little")
+        header = b"TAKT" + (2).to_bytes(2, "little") + len(plans).to_bytes(2, "little")
         header += bytes.fromhex(layout["hash"])
         functions = tuple(self._in_call_order(plans))
         program = ir.Program(
@@ -171,6 +171,7 @@ class _Linker:
             budget=self.options.budget,
             sources=tuple(s.name for s in self.sources),
             uses_lreal=uses_lreal(functions),
+            longest_string=self.names.longest_string,
         )
         return program, layout
 

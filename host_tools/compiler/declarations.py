@@ -67,6 +67,7 @@ class Declarations:
         self.configurations: list[tree.Configuration] = []
         self.global_symbols: dict[str, Symbol] = {}
         self.static_symbols: dict[int, Symbol] = {}
+        self.longest_string = 80
         self._types: dict[str, Type] = {}
         self._resolving: list[str] = []
         self._fb_types: dict[int, FbType] = {}
@@ -401,6 +402,7 @@ class Declarations:
                 help=f"lengths from 1 to {MAX_STRING} are possible",
             )
             return UNKNOWN
+        self.longest_string = max(self.longest_string, length)
         return StringType(spec.wide, length)
 
     def _array(self, spec: tree.ArraySpec) -> Type:

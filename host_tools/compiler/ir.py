@@ -104,7 +104,10 @@ class Local(Expr):
 
 
 class Load(Expr):
+    """`limit`: the characters that a string there has at most, 0 where that is not known."""
+
     addr: Addr
+    limit: int = 0
 
 
 class LoadBit(Expr):
@@ -385,7 +388,8 @@ class Task(Record):
 
 class Program(Record):
     """A compiled program. `initial` lists (offset, bytes) runs over an image of zeros; `sources`
-    the names by source index; `budget` the back-edges a task release may take."""
+    the names by source index; `budget` the back-edges a task release may take; `longest_string`
+    the length of the longest string declared."""
 
     functions: tuple[Func, ...]
     tasks: tuple[Task, ...]
@@ -394,3 +398,4 @@ class Program(Record):
     budget: int
     sources: tuple[str, ...] = ()
     uses_lreal: bool = False
+    longest_string: int = 80

@@ -21,7 +21,7 @@ from host_tools.compiler.types import (
 )
 from host_tools.record import field, record
 
-HEADER_SIZE = 64
+HEADER_SIZE = 80
 TASK_SIZE = 160
 AREA_UNIT = {"X": 1, "B": 1, "W": 2, "D": 4, "L": 8}
 AREA_NAMES = [a + s for a in "IQM" for s in "XWDL"]

@@ -23,6 +23,7 @@ from host_tools.bundle import Bundle, initial_part
 from host_tools.compiler import ir
 from host_tools.compiler.compilation import Options, compile_sources
 from host_tools.device_files import runtime_files
+from host_tools.native.host import NativeProgram
 from host_tools.remote import find_micropython, read_message, stage
 from host_tools.stimuli import write
 from host_tools.variables import Variables
@@ -237,16 +238,23 @@ class _Machine:
 
 def reference(jobs: list[Job], scans: int | None = None) -> dict[str, Trace]:
     """The same by the interpreter of the IR, in this process."""
-    return {j.name: _interpret(j, j.scans if scans is None else scans) for j in jobs}
+    return {j.name: _in_process(j, _Machine, j.scans if scans is None else scans) for j in jobs}
 
 
-def _interpret(j: Job, scans: int) -> Trace:
+def native(jobs: list[Job], scans: int | None = None) -> dict[str, Trace]:
+    """The same as machine code of this computer."""
+    return {
+        j.name: _in_process(j, NativeProgram, j.scans if scans is None else scans) for j in jobs
+    }
+
+
+def _in_process(j: Job, engine: Callable[[ir.Program], Any], scans: int) -> Trace:
     program, manifest = j.program, j.program.manifest()
     tasks = len(manifest["tasks"])
     layout = bytes.fromhex(manifest["layout"])
     image = im.create(manifest["image_size"], tasks, layout, initial_part(program.ir.initial))
     mailbox = Mailbox(image)
-    machine = _Machine(program.ir)
+    machine = engine(program.ir)
     rows, safe = manifest["tasks"], manifest["safe"]
     scheduler: Any = Scheduler(image, rows, machine, None, mailbox, safe=safe)
     trace = Trace(image=image.data)

@@ -1,5 +1,5 @@
-"""The same bundle gives the same image after every scan on CPython, MicroPython and, as far as the
-IR says what a program means, in the reference interpreter; with generated programs.
+"""The same program gives the same image after every scan on CPython, MicroPython, as machine code
+and, as far as the IR says what it means, in the reference interpreter; with generated programs.
 
 The emulated Pico is in tests/emulated/test_pico_agreement.py.
 """
@@ -19,6 +19,7 @@ from tests.conformance.agreement import (
     differences,
     examples,
     job,
+    native,
     reference,
 )
 
@@ -61,6 +62,13 @@ def test_generated_programs_do_what_their_ir_says(
     assert not found, "\n".join([f"{len(found)} of {len(made)} programs differ", *found])
 
 
+def test_generated_programs_as_machine_code(generated: tuple[list[Job], Processes]) -> None:
+    made, processes = generated
+    sample = made[:40] + made[-20:]
+    found = differences(sample, ("host", processes.host), ("native", native))
+    assert not found, "\n".join([f"{len(found)} of {len(sample)} programs differ", *found])
+
+
 def test_examples_on_every_engine_of_this_machine(tmp_path: Path) -> None:
     made = examples(400)
     assert made
@@ -68,6 +76,7 @@ def test_examples_on_every_engine_of_this_machine(tmp_path: Path) -> None:
     host = ("host", processes.host)
     found = differences(made, host, ("MicroPython", processes.micropython))
     found += differences(made, host, ("the IR", reference))
+    found += differences(made, host, ("native", native))
     assert not found, "\n".join(found)
 
 
@@ -101,6 +110,7 @@ def test_an_index_written_from_outside_its_subrange_is_a_fault(tmp_path: Path) -
     for trace in (
         Processes(tmp_path).micropython([made])["outside"],
         reference([made])["outside"],
+        native([made])["outside"],
     ):
         assert (trace.end["fault"]["code"], trace.end["fault"]["line"]) == (ir.Fault.INDEX, 5)
 
@@ -129,6 +139,7 @@ def test_counts_and_positions_far_outside_of_a_string(tmp_path: Path) -> None:
     processes = Processes(tmp_path)
     found = differences(made, ("the IR", reference), ("MicroPython", processes.micropython))
     found += differences(made, ("the IR", reference), ("host", processes.host))
+    found += differences(made, ("the IR", reference), ("native", native))
     assert not found, "\n".join(found)
 
 
@@ -139,4 +150,5 @@ def test_many_generated_programs(tmp_path: Path) -> None:
     host = ("host", processes.host)
     found = differences(made, host, ("MicroPython", processes.micropython))
     found += differences(made, host, ("the IR", reference))
+    found += differences(made, host, ("native", native))
     assert not found, "\n".join([f"{len(found)} differences", *found])

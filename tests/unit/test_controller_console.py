@@ -96,7 +96,7 @@ def test_both_have_the_same_image_after_every_release(slots):
     data = image_of(here)
     assert data[KEPT] == 1
     assert data[STATE] == 0xF0
-    assert data[:8] == b"TAKT\1\0\2\0"
+    assert data[:8] == b"TAKT\2\0\2\0"
 
 
 def test_the_end_tells_scans_time_tasks_and_no_fault(slots):

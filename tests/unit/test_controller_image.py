@@ -16,8 +16,8 @@ def run(offset, data):
 
 def test_a_new_image_has_its_header_and_the_initial_values():
     made = image(2, initial=run(600, b"abc") + run(IMAGE_SIZE - 1, b"z"))
-    assert made.data[:16] == b"TAKT\1\0\2\0" + bytes(range(8))
-    assert made.data[16:384] == bytes(368)
+    assert made.data[:16] == b"TAKT\2\0\2\0" + bytes(range(8))
+    assert made.data[16:400] == bytes(384)
     assert made.data[600:604] == b"abc\0"
     assert made.data[-1:] == b"z"
 
@@ -39,8 +39,8 @@ def test_a_bad_initial_part_is_refused(initial, text):
 
 def test_the_initial_part_does_not_touch_header_and_records():
     made = image(1, initial=run(0, b"\xff" * 300))
-    assert made.data[16:224] == bytes(208)
-    assert made.data[224:300] == b"\xff" * 76
+    assert made.data[16:240] == bytes(224)
+    assert made.data[240:300] == b"\xff" * 60
 
 
 @settings(derandomize=True)
@@ -54,13 +54,13 @@ def test_add64_adds_and_wraps(start, value):
 def test_counters_wrap_at_32_bits():
     made = image()
     record = im.TaskRecord(made, 0)
-    made.words[64 // 4] = 0xFFFFFFFF
+    made.words[80 // 4] = 0xFFFFFFFF
     record.scanned(1, 0)
     assert record.scans() == 0
-    made.words[64 // 4] = 0xFFFFFFFF
+    made.words[80 // 4] = 0xFFFFFFFF
     record.scanned_virtually()
     assert record.scans() == 0
-    made.words[72 // 4] = 0xFFFFFFFE
+    made.words[88 // 4] = 0xFFFFFFFE
     record.skipped(3)
     assert im.read_task(made.data, 0)["skipped"] == 1
 

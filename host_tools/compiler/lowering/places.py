@@ -554,7 +554,14 @@ def load(body: Body, where: Place) -> Value:
     assert where.addr is not None
     if where.bit is not None:
         return Value(t, ir.LoadBit("b1", where.addr, where.bit), where.span)
-    return Value(t, ir.Load(kind, where.addr), where.span)
+    limit = t.length if isinstance(t, StringType) and not _any_length(where) else 0
+    return Value(t, ir.Load(kind, where.addr, limit), where.span)
+
+
+def _any_length(where: Place) -> bool:
+    """A VAR_IN_OUT string may stand for a longer one."""
+    symbol = where.symbol
+    return symbol is not None and symbol.section == "VAR_IN_OUT" and symbol.type is where.type
 
 
 def store(body: Body, where: Place, value: Value) -> None:

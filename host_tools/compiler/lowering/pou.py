@@ -158,9 +158,10 @@ def _function_result(body: Body, pou: tree.Pou) -> int | None:
         slot = body.frame_slot(t)
         symbol.storage, symbol.offset = "frame", slot.offset
         body.initialise(slot, t, init)
+        limit = t.length if isinstance(t, StringType) else 0
 
         def leave() -> None:
-            body.emit(ir.SetLocal(index, ir.Load(kind, slot)))
+            body.emit(ir.SetLocal(index, ir.Load(kind, slot, limit)))
             body.emit(ir.Return())
 
         body.make_return = leave

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from host_tools.compiler import ir
+from host_tools.compiler.ir_walk import int_const, may_fault
 from host_tools.compiler.python_engine import reals
-from host_tools.compiler.python_engine.analysis import int_const, may_fault
 from host_tools.compiler.python_engine.scope import Scope
 from host_tools.compiler.python_engine.text import (
     AND,

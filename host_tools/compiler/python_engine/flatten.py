@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from host_tools.compiler import ir
-from host_tools.compiler.python_engine.analysis import addr_children, children, faults_itself
+from host_tools.compiler.ir_walk import addr_children, children, faults_itself
 from host_tools.record import record, replace
 
 DEPTH = 24

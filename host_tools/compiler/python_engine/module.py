@@ -6,7 +6,7 @@ import builtins
 import sys
 
 from host_tools.compiler import ir
-from host_tools.compiler.python_engine.analysis import accesses, walk
+from host_tools.compiler.ir_walk import accesses, walk
 from host_tools.compiler.python_engine.flatten import flatten
 from host_tools.compiler.python_engine.outline import outline
 from host_tools.compiler.python_engine.scope import VIEW_CODE, Module

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from host_tools.compiler import ir
-from host_tools.compiler.python_engine.analysis import expressions_of, stmt_parts, walk
+from host_tools.compiler.ir_walk import expressions_of, stmt_parts, walk
 from host_tools.record import Record, replace
 
 LIMIT = 1500

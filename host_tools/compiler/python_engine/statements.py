@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 
 from host_tools.compiler import ir
-from host_tools.compiler.python_engine import reals
-from host_tools.compiler.python_engine.analysis import (
+from host_tools.compiler.ir_walk import (
     addr_children,
     addr_may_fault,
     may_fault,
     walk,
 )
+from host_tools.compiler.python_engine import reals
 from host_tools.compiler.python_engine.expressions import address, index_of, negated, test, value
 from host_tools.compiler.python_engine.outline import Piece
 from host_tools.compiler.python_engine.scope import Module, Scope

@@ -1,0 +1,296 @@
+"""Print IR expressions as C."""
+
+from __future__ import annotations
+
+import math
+
+from host_tools.compiler import ir
+from host_tools.compiler.c_engine import strings
+from host_tools.compiler.c_engine.scope import Scope
+from host_tools.compiler.c_engine.text import (
+    ATOM,
+    BIT,
+    COMPARE,
+    COND,
+    CTYPE,
+    LAND,
+    LOR,
+    NARROW,
+    PRODUCT,
+    SHIFT,
+    SIGN,
+    SUM,
+    UNSIGNED,
+    EngineError,
+    Text,
+    integer,
+)
+from host_tools.compiler.ir_walk import addr_children, int_const, may_fault
+
+_REAL = ("f32", "f64")
+_ARITHMETIC = {"add": ("+", SUM), "sub": ("-", SUM), "mul": ("*", PRODUCT), "div": ("/", PRODUCT)}
+_BITWISE = {"and": "&", "or": "|", "xor": "^"}
+_COMPARE = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+
+
+def value(e: ir.Expr, scope: Scope) -> Text:
+    match e:
+        case ir.Const():
+            return const(e)
+        case ir.Local(index=index):
+            return Text(scope.locals[index])
+        case ir.Load(kind=kind, addr=addr):
+            if kind in ("str", "wstr"):
+                return Text(f"str_load({address(addr, scope).text})")
+            return access(kind, addr, scope)
+        case ir.LoadBit(addr=addr, bit=bit):
+            byte = access("u8", addr, scope).text
+            return Text(f"{byte} >> {bit} & 1" if bit else f"{byte} & 1", BIT)
+        case ir.AddrOf(addr=addr):
+            return image_offset(addr, scope)
+        case ir.Unary():
+            return _unary(e, scope)
+        case ir.Binary():
+            return _binary(e, scope)
+        case ir.Compare():
+            return _compare(e, scope)
+        case ir.Shortcut(op=op, a=a, b=b):
+            sign, prec = ("&&", LAND) if op == "and" else ("||", LOR)
+            return Text(f"{value(a, scope).at(BIT)} {sign} {value(b, scope).at(BIT)}", prec)
+        case ir.Select(test=test, a=a, b=b):
+            texts = [value(x, scope) for x in (test, a, b)]
+            return Text(f"{texts[0].at(BIT)} ? {texts[1].at(LOR)} : {texts[2].at(COND)}", COND)
+        case ir.Convert():
+            return _convert(e, scope)
+        case ir.Bits(kind=kind, x=x):
+            t = value(x, scope)
+            if x.kind in _REAL:
+                return Text(f"stored_{x.kind}({t.text})")
+            return Text(f"{kind}_of_bits({t.text})")
+        case ir.Check(x=x, low=low, high=high, code=code, pos=pos):
+            t = value(x, scope)
+            k = "u8" if x.kind == "b1" else x.kind
+            bounds = f"{integer(low, k).text}, {integer(high, k).text}"
+            return Text(f"check_{k}(m, {t.text}, {bounds}, {code}, {pos}u)")
+        case ir.NotNull(x=x, pos=pos):
+            return Text(f"not_null(m, {value(x, scope).text}, {pos}u)")
+        case ir.Intrinsic():
+            return _intrinsic(e, scope)
+    raise EngineError(f"the native engine does not know {type(e).__name__}")
+
+
+def const(e: ir.Const) -> Text:
+    v = e.value
+    if isinstance(v, bytes):
+        unit = 1 if e.kind == "str" else 2
+        return Text(f"str_const({strings.literal(v)}, {len(v) // unit})")
+    if e.kind in _REAL:
+        suffix = "f" if e.kind == "f32" else ""
+        x = float(v)
+        if math.isnan(x):
+            return Text(f'__builtin_nan{suffix}("")')
+        if math.isinf(x):
+            return Text(f"{'-' if x < 0 else ''}__builtin_inf{suffix}()", ATOM if x > 0 else SIGN)
+        text = repr(x) if float(repr(x)) == x and abs(x) < 1e15 else x.hex()
+        if e.kind == "f32" and not text.startswith(("0x", "-0x")) and "e" in text:
+            text = x.hex()
+        return Text(text + suffix, SIGN if text.startswith("-") else ATOM)
+    return integer(int(v), e.kind)
+
+
+# --- addresses -------------------------------------------------------------------------------
+
+_BASE = {"static": "m", "self": "s", "frame": "f"}
+
+
+def ordered(exprs: list[ir.Expr], scope: Scope) -> tuple[list[Text], str]:
+    """The operands, and declarations that make their faults happen from left to right ("" where
+    at most one may fault: C says nothing about the order)."""
+    faulting = [i for i, e in enumerate(exprs) if may_fault(e)]
+    if len(faulting) < 2:
+        return [value(e, scope) for e in exprs], ""
+    texts, declared = [], ""
+    for i, e in enumerate(exprs):
+        t = value(e, scope)
+        if i in faulting:
+            name = scope.fresh()
+            declared += f"{CTYPE[e.kind]} {name} = {t.text}; "
+            t = Text(name)
+        texts.append(t)
+    return texts, declared
+
+
+def in_order(declared: str, text: str, prec: int) -> Text:
+    """An expression behind the declarations of `ordered`."""
+    return Text(f"({{ {declared}{text}; }})") if declared else Text(text, prec)
+
+
+def _parts(addr: ir.Addr, scope: Scope) -> tuple[str | None, list[str], int, str]:
+    """Pointer part, index parts, constant part and declarations of an address."""
+    exprs = list(addr_children(addr))
+    texts, declared = ordered(exprs, scope)
+    base: str | None = _BASE.get(addr.base)
+    constant = addr.offset
+    parts: list[str] = []
+    if addr.base == "ptr":
+        parts.append(texts.pop(0).at(SUM))
+    for t, (e, scale) in zip(texts, addr.terms, strict=True):
+        known = int_const(e)
+        if known is not None:
+            constant += known * scale
+        elif e.kind in ("i64", "u64"):
+            parts.append(f"(i32){t.at(SIGN)} * {scale}" if scale != 1 else f"(i32){t.at(SIGN)}")
+        else:
+            parts.append(f"{t.at(PRODUCT)} * {scale}" if scale != 1 else t.at(SUM))
+    return base, parts, constant, declared
+
+
+def address(addr: ir.Addr, scope: Scope) -> Text:
+    """A pointer into the image."""
+    base, parts, constant, declared = _parts(addr, scope)
+    terms = [base or "m", *parts]
+    text = " + ".join(terms)
+    if constant:
+        text += f" + {constant}" if constant > 0 else f" - {-constant}"
+    return in_order(declared, text, ATOM if text.isidentifier() else SUM)
+
+
+def image_offset(addr: ir.Addr, scope: Scope) -> Text:
+    """An address as a number that counts from the start of the image."""
+    base, parts, constant, declared = _parts(addr, scope)
+    if base in ("s", "f"):
+        parts.insert(0, f"(u32)({base} - m)")
+    terms = list(parts)
+    if constant or not terms:
+        terms.append(f"{constant}u")
+    text = " + ".join(terms).replace("+ -", "- ")
+    return in_order(declared, f"(u32)({text})", SIGN)
+
+
+def access(kind: str, addr: ir.Addr, scope: Scope) -> Text:
+    """A scalar in the image, to be read or written."""
+    macro = "U8" if kind == "b1" else kind.upper()
+    return Text(f"{macro}({address(addr, scope).text})")
+
+
+# --- operators -------------------------------------------------------------------------------
+
+
+def _unary(e: ir.Unary, scope: Scope) -> Text:
+    t = value(e.x, scope)
+    if e.op == "not":
+        if e.kind == "b1":
+            return Text(f"!{t.at(SIGN)}", SIGN)
+        return _cast(e.kind, Text(f"~{t.at(SIGN)}", SIGN))
+    if e.kind in _REAL:
+        return Text(f"neg_{e.kind}({t.text})")
+    return _cast(e.kind, Text(f"-{t.at(ATOM)}", SIGN))
+
+
+def _cast(kind: str, t: Text) -> Text:
+    """`t`, which C has computed as an int, in its own width."""
+    return Text(f"({kind}){t.at(SIGN)}", SIGN) if kind in NARROW else t
+
+
+def _binary(e: ir.Binary, scope: Scope) -> Text:
+    op, kind = e.op, e.kind
+    (a, b), declared = ordered([e.a, e.b], scope)
+    t = _operation(e, a, b)
+    assert kind or op
+    return in_order(declared, t.text, t.prec)
+
+
+def _operation(e: ir.Binary, a: Text, b: Text) -> Text:
+    op, kind = e.op, e.kind
+    if kind in _REAL or op in ("add", "sub", "mul"):
+        sign, prec = _ARITHMETIC[op]
+        t = Text(f"{a.at(prec)} {sign} {b.at(prec + 1)}", prec)
+        return t if kind in _REAL else _cast(kind, t)
+    if op in ("div", "mod"):
+        divisor = int_const(e.b)
+        if divisor is not None and divisor not in (0, -1):
+            sign = "/" if op == "div" else "%"
+            return _cast(kind, Text(f"{a.at(PRODUCT)} {sign} {b.at(SIGN)}", PRODUCT))
+        return Text(f"{op}_{kind}(m, {a.text}, {b.text}, {e.pos}u)")
+    if op in _BITWISE:
+        t = Text(f"{a.at(SHIFT)} {_BITWISE[op]} {b.at(SHIFT)}", BIT)
+        return _cast(kind, t) if kind in ("i8", "i16") else t
+    return _shift(e, a, b)
+
+
+def _shift(e: ir.Binary, a: Text, b: Text) -> Text:
+    op, kind = e.op, e.kind
+    u = UNSIGNED.get(kind, kind)
+    n = int_const(e.b)
+    x = f"({u}){a.at(SIGN)}" if u != kind else a.at(SHIFT)
+    if n is not None and 0 <= n < ir.SIZE[kind] * 8 and op in ("shl", "shr"):
+        t = Text(f"{x} {'<<' if op == 'shl' else '>>'} {n}", SHIFT)
+        return Text(f"({kind}){t.at(SIGN)}", SIGN) if u != kind or kind in NARROW else t
+    counted = b.text
+    if ir.INT_RANGE[e.b.kind][0] < 0 and (n is None or n < 0):
+        counted = f"count(m, {b.text}, {e.pos}u)"
+    t = Text(f"{op}_{u}({x}, {counted})")
+    return Text(f"({kind}){t.text}", SIGN) if u != kind else t
+
+
+def _compare(e: ir.Compare, scope: Scope) -> Text:
+    (a, b), declared = ordered([e.a, e.b], scope)
+    sign = _COMPARE[e.op]
+    if e.a.kind in ("str", "wstr"):
+        unit = 1 if e.a.kind == "str" else 2
+        if e.op in ("eq", "ne"):
+            t = Text(f"str_same({a.text}, {b.text}, {unit}) {sign} 1", COMPARE)
+            t = Text(f"{'' if e.op == 'eq' else '!'}str_same({a.text}, {b.text}, {unit})", SIGN)
+        else:
+            t = Text(f"str_order({a.text}, {b.text}, {unit}) {sign} 0", COMPARE)
+    else:
+        t = Text(f"{a.at(SHIFT)} {sign} {b.at(SHIFT)}", COMPARE)
+    return in_order(declared, t.text, t.prec)
+
+
+def _convert(e: ir.Convert, scope: Scope) -> Text:
+    kind, source = e.kind, e.x.kind
+    t = value(e.x, scope)
+    if kind == source:
+        return t
+    if kind == "b1":
+        zero = "0.0f" if source == "f32" else "0.0" if source == "f64" else "0"
+        return Text(f"{t.at(SHIFT)} != {zero}", COMPARE)
+    if source in _REAL and kind in ir.INT_RANGE:
+        return Text(f"{source}_to_{kind}({t.text}, {int(e.truncate)})")
+    return Text(f"({CTYPE[kind]}){t.at(SIGN)}", SIGN)
+
+
+# --- intrinsics ------------------------------------------------------------------------------
+
+
+def _intrinsic(e: ir.Intrinsic, scope: Scope) -> Text:
+    name, kind = e.name, e.kind
+    if name == "now":
+        return Text("NOW(m)")
+    if name in ("abs", "sqrt", "floor", "ceil", "min", "max", "bcd_to", "to_bcd", "swap"):
+        texts, declared = ordered(list(e.args), scope)
+        t = _number(name, kind, texts)
+        return in_order(declared, t.text, t.prec)
+    return strings.intrinsic(e, scope, value, ordered, in_order)
+
+
+def _number(name: str, kind: str, args: list[Text]) -> Text:
+    if kind in _REAL:
+        return Text(f"{name}_{kind}({', '.join(t.text for t in args)})")
+    if name in ("bcd_to", "to_bcd", "swap"):
+        u = UNSIGNED.get(kind, kind)
+        t = Text(f"{name}_{u}({args[0].text})")
+        return Text(f"({kind}){t.text}", SIGN) if u != kind else t
+    if name == "abs":
+        if kind not in UNSIGNED:
+            return args[0]
+        return Text(f"({{ {kind} v_ = {args[0].text}; ({kind})(v_ < 0 ? -v_ : v_); }})")
+    sign = "<" if name == "min" else ">"
+    k = CTYPE[kind]
+    return Text(
+        f"({{ {k} v_ = {args[0].text}, w_ = {args[1].text}; ({k})(v_ {sign} w_ ? v_ : w_); }})"
+    )
+
+
+__all__ = ["ATOM", "access", "address", "const", "image_offset", "value"]

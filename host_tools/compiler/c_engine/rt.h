@@ -1,0 +1,497 @@
+/* What programs of the native engine are made with: access to the image, faults, and the operations
+ * of host_tools/compiler/ir.py that C does not have or leaves undefined.
+ *
+ * Freestanding, no writable statics: everything a program remembers is in the image, whose address
+ * `m` every function gets. Compiled with -fwrapv -fno-strict-aliasing -ffp-contract=off.
+ */
+
+typedef __UINT8_TYPE__ u8;
+typedef __UINT16_TYPE__ u16;
+typedef __UINT32_TYPE__ u32;
+typedef __UINT64_TYPE__ u64;
+typedef __INT8_TYPE__ i8;
+typedef __INT16_TYPE__ i16;
+typedef __INT32_TYPE__ i32;
+typedef __INT64_TYPE__ i64;
+typedef __UINTPTR_TYPE__ uptr;
+typedef float f32;
+typedef double f64;
+typedef u8 *mem;
+
+#define U8(p) (*(u8 *)(p))
+#define U16(p) (*(u16 *)(p))
+#define U32(p) (*(u32 *)(p))
+#define U64(p) (*(u64 *)(p))
+#define I8(p) (*(i8 *)(p))
+#define I16(p) (*(i16 *)(p))
+#define I32(p) (*(i32 *)(p))
+#define I64(p) (*(i64 *)(p))
+#define F32(p) (*(f32 *)(p))
+#define F64(p) (*(f64 *)(p))
+
+#define INLINE static inline __attribute__((always_inline, unused))
+#define ROUTINE static __attribute__((noinline, unused))
+#define COLD static __attribute__((noinline, cold, noreturn, unused))
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* The image's header (docs/image.md). */
+#define NOW(m) I64((m) + 24)
+#define NATIVE(m) (*(uptr *)((m) + 64))  /* the stack pointer that a fault goes back to */
+#define STEPS(m) I32((m) + 72)           /* back-edges left to this release */
+#define FAULT_AT(m) U32((m) + 76)        /* position of the fault that ended it */
+
+enum { DIVISION = 1, INDEX, RANGE, NULL_REFERENCE, SHIFT, STEP, BUDGET };
+
+/* --- entering a task, and leaving it by a fault ---------------------------------------------
+ *
+ * takt_enter(m, n) saves what the platform's procedures must preserve, notes the stack pointer in the
+ * header and calls takt_run(m, n), the logic of task n; it returns 0. takt_leave(m, code) goes back to
+ * where takt_enter was called, however deep the calls are, and makes it return `code`. */
+
+#define HIDDEN __attribute__((noinline, used, visibility("hidden")))
+#define EXPORT __attribute__((noinline, used, visibility("default")))
+#define NAKED __attribute__((naked))
+
+HIDDEN void takt_run(mem m, u32 number);
+u32 takt_enter(mem m, u32 number);
+__attribute__((noreturn)) void takt_leave(mem m, u32 code);
+
+#if defined(__x86_64__)
+NAKED EXPORT u32 takt_enter(mem m, u32 number)
+{
+    __asm__("push %rbp\n push %rbx\n push %r12\n push %r13\n push %r14\n push %r15\n"
+            "push 64(%rdi)\n push %rdi\n sub $8, %rsp\n mov %rsp, 64(%rdi)\n"
+            "call takt_run\n"
+            "xor %eax, %eax\n"
+            "takt_out: add $8, %rsp\n pop %rdi\n pop 64(%rdi)\n"
+            "pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbx\n pop %rbp\n ret");
+}
+NAKED HIDDEN void takt_leave(mem m, u32 code)
+{
+    __asm__("mov 64(%rdi), %rsp\n mov %esi, %eax\n jmp takt_out");
+}
+#elif defined(__aarch64__)
+NAKED EXPORT u32 takt_enter(mem m, u32 number)
+{
+    __asm__("stp x29, x30, [sp, #-176]!\n stp x19, x20, [sp, #16]\n stp x21, x22, [sp, #32]\n"
+            "stp x23, x24, [sp, #48]\n stp x25, x26, [sp, #64]\n stp x27, x28, [sp, #80]\n"
+            "stp d8, d9, [sp, #96]\n stp d10, d11, [sp, #112]\n stp d12, d13, [sp, #128]\n"
+            "stp d14, d15, [sp, #144]\n ldr x9, [x0, #64]\n stp x0, x9, [sp, #160]\n"
+            "mov x9, sp\n str x9, [x0, #64]\n"
+            "bl takt_run\n mov w0, #0\n"
+            "takt_out: ldp x10, x9, [sp, #160]\n str x9, [x10, #64]\n"
+            "ldp d14, d15, [sp, #144]\n ldp d12, d13, [sp, #128]\n ldp d10, d11, [sp, #112]\n"
+            "ldp d8, d9, [sp, #96]\n ldp x27, x28, [sp, #80]\n ldp x25, x26, [sp, #64]\n"
+            "ldp x23, x24, [sp, #48]\n ldp x21, x22, [sp, #32]\n ldp x19, x20, [sp, #16]\n"
+            "ldp x29, x30, [sp], #176\n ret");
+}
+NAKED HIDDEN void takt_leave(mem m, u32 code)
+{
+    __asm__("ldr x9, [x0, #64]\n mov sp, x9\n mov w0, w1\n b takt_out");
+}
+#elif defined(__arm__)
+/* Only instructions of ARMv6-M; code compiled for soft floats keeps nothing in other registers. */
+NAKED EXPORT u32 takt_enter(mem m, u32 number)
+{
+    __asm__("push {r4-r7, lr}\n mov r4, r8\n mov r5, r9\n mov r6, r10\n mov r7, r11\n"
+            "push {r4-r7}\n movs r4, #64\n ldr r5, [r0, r4]\n push {r0, r5, r6}\n mov r5, sp\n"
+            "str r5, [r0, r4]\n"
+            "bl takt_run\n movs r0, #0\n"
+            "takt_out: pop {r1, r2, r3}\n movs r4, #64\n str r2, [r1, r4]\n"
+            "pop {r4-r7}\n mov r8, r4\n mov r9, r5\n mov r10, r6\n mov r11, r7\n"
+            "pop {r4-r7, pc}");
+}
+NAKED HIDDEN void takt_leave(mem m, u32 code)
+{
+    __asm__("movs r2, #64\n ldr r2, [r0, r2]\n mov sp, r2\n movs r0, r1\n b takt_out");
+}
+#elif defined(__riscv) && __riscv_xlen == 32
+NAKED EXPORT u32 takt_enter(mem m, u32 number)
+{
+    __asm__("addi sp, sp, -64\n sw ra, 0(sp)\n sw s0, 4(sp)\n sw s1, 8(sp)\n sw s2, 12(sp)\n"
+            "sw s3, 16(sp)\n sw s4, 20(sp)\n sw s5, 24(sp)\n sw s6, 28(sp)\n sw s7, 32(sp)\n"
+            "sw s8, 36(sp)\n sw s9, 40(sp)\n sw s10, 44(sp)\n sw s11, 48(sp)\n"
+            "lw t0, 64(a0)\n sw t0, 52(sp)\n sw a0, 56(sp)\n sw sp, 64(a0)\n"
+            "call takt_run\n li a0, 0\n"
+            "takt_out: lw t1, 56(sp)\n lw t0, 52(sp)\n sw t0, 64(t1)\n"
+            "lw ra, 0(sp)\n lw s0, 4(sp)\n lw s1, 8(sp)\n lw s2, 12(sp)\n lw s3, 16(sp)\n"
+            "lw s4, 20(sp)\n lw s5, 24(sp)\n lw s6, 28(sp)\n lw s7, 32(sp)\n lw s8, 36(sp)\n"
+            "lw s9, 40(sp)\n lw s10, 44(sp)\n lw s11, 48(sp)\n addi sp, sp, 64\n ret");
+}
+NAKED HIDDEN void takt_leave(mem m, u32 code)
+{
+    __asm__("lw sp, 64(a0)\n mv a0, a1\n j takt_out");
+}
+#else
+#error "the native engine has no entry and exit for this processor yet"
+#endif
+
+COLD void fault(mem m, u32 code, u32 pos)
+{
+    FAULT_AT(m) = pos;
+    takt_leave(m, code);
+}
+
+INLINE void back_edge(mem m, u32 pos)
+{
+    i32 left = STEPS(m) - 1;
+    STEPS(m) = left;
+    if (unlikely(left < 0))
+        fault(m, BUDGET, pos);
+}
+
+/* --- memory ---------------------------------------------------------------------------------
+ *
+ * The compiler may call these by their names; there is no C library. */
+
+#define OWN __attribute__((used, noinline, visibility("hidden")))
+
+OWN void *memcpy(void *to, const void *from, __SIZE_TYPE__ n)
+{
+    u8 *t = to;
+    const u8 *f = from;
+    if ((((uptr)t | (uptr)f) & 3) == 0)
+        for (; n >= 4; n -= 4, t += 4, f += 4)
+            U32(t) = U32(f);
+    while (n--) {
+        *t++ = *f++;
+        __asm__ volatile("" ::: "memory");  /* or this loop is taken for a memcpy */
+    }
+    return to;
+}
+
+OWN void *memmove(void *to, const void *from, __SIZE_TYPE__ n)
+{
+    u8 *t = to;
+    const u8 *f = from;
+    if (t <= f || t >= f + n)
+        return memcpy(to, from, n);
+    while (n--) {
+        t[n] = f[n];
+        __asm__ volatile("" ::: "memory");
+    }
+    return to;
+}
+
+OWN void *memset(void *to, int value, __SIZE_TYPE__ n)
+{
+    u8 *t = to;
+    u32 four = (u8)value * 0x01010101u;
+    if (((uptr)t & 3) == 0)
+        for (; n >= 4; n -= 4, t += 4) {
+            U32(t) = four;
+            __asm__ volatile("" ::: "memory");
+        }
+    while (n--) {
+        *t++ = (u8)value;
+        __asm__ volatile("" ::: "memory");
+    }
+    return to;
+}
+
+OWN int memcmp(const void *one, const void *other, __SIZE_TYPE__ n)
+{
+    const u8 *a = one, *b = other;
+    for (; n--; a++, b++)
+        if (*a != *b)
+            return *a - *b;
+    return 0;
+}
+
+/* --- integers ------------------------------------------------------------------------------- */
+
+#define CHECKS(T)                                                                                 \
+    INLINE T check_##T(mem m, T x, T low, T high, u32 code, u32 pos)                              \
+    {                                                                                             \
+        if (unlikely(x < low || x > high))                                                        \
+            fault(m, code, pos);                                                                  \
+        return x;                                                                                 \
+    }
+CHECKS(u8) CHECKS(u16) CHECKS(u32) CHECKS(u64) CHECKS(i8) CHECKS(i16) CHECKS(i32) CHECKS(i64)
+
+INLINE u32 not_null(mem m, u32 x, u32 pos)
+{
+    if (unlikely(!x))
+        fault(m, NULL_REFERENCE, pos);
+    return x;
+}
+
+#define SIGNED_DIVISION(T)                                                                        \
+    INLINE T div_##T(mem m, T a, T b, u32 pos)                                                    \
+    {                                                                                             \
+        if (unlikely(!b))                                                                         \
+            fault(m, DIVISION, pos);                                                              \
+        return b == -1 ? (T)-a : (T)(a / b);                                                      \
+    }                                                                                             \
+    INLINE T mod_##T(mem m, T a, T b, u32 pos)                                                    \
+    {                                                                                             \
+        if (unlikely(!b))                                                                         \
+            fault(m, DIVISION, pos);                                                              \
+        return b == -1 ? 0 : (T)(a % b);                                                          \
+    }
+#define UNSIGNED_DIVISION(T)                                                                      \
+    INLINE T div_##T(mem m, T a, T b, u32 pos)                                                    \
+    {                                                                                             \
+        if (unlikely(!b))                                                                         \
+            fault(m, DIVISION, pos);                                                              \
+        return a / b;                                                                             \
+    }                                                                                             \
+    INLINE T mod_##T(mem m, T a, T b, u32 pos)                                                    \
+    {                                                                                             \
+        if (unlikely(!b))                                                                         \
+            fault(m, DIVISION, pos);                                                              \
+        return a % b;                                                                             \
+    }
+SIGNED_DIVISION(i8) SIGNED_DIVISION(i16) SIGNED_DIVISION(i32) SIGNED_DIVISION(i64)
+UNSIGNED_DIVISION(u8) UNSIGNED_DIVISION(u16) UNSIGNED_DIVISION(u32) UNSIGNED_DIVISION(u64)
+
+/* Shifts work on the unsigned type U of the operand; the count n was checked not to be negative. */
+#define SHIFTS(U)                                                                                 \
+    INLINE U shl_##U(U x, u64 n) { return n < 8 * sizeof(U) ? (U)(x << n) : 0; }                  \
+    INLINE U shr_##U(U x, u64 n) { return n < 8 * sizeof(U) ? (U)(x >> n) : 0; }                  \
+    INLINE U rol_##U(U x, u64 n)                                                                  \
+    {                                                                                             \
+        u32 k = n & (8 * sizeof(U) - 1);                                                          \
+        return (U)(x << k) | (U)(x >> (-k & (8 * sizeof(U) - 1)));                                \
+    }                                                                                             \
+    INLINE U ror_##U(U x, u64 n) { return rol_##U(x, -(n & (8 * sizeof(U) - 1))); }               \
+    INLINE U swap_##U(U x)                                                                        \
+    {                                                                                             \
+        U y = 0;                                                                                  \
+        for (u32 k = 0; k < sizeof(U); k++, x = (U)((u64)x >> 8))                                 \
+            y = (U)((u64)y << 8 | (x & 255));                                                     \
+        return y;                                                                                 \
+    }                                                                                             \
+    ROUTINE U bcd_to_##U(U x)                                                                     \
+    {                                                                                             \
+        U value = 0, place = 1;                                                                   \
+        for (; x; x = (U)(x >> 4), place = (U)(place * 10))                                       \
+            value = (U)(value + (x & 15) * place);                                                \
+        return value;                                                                             \
+    }                                                                                             \
+    ROUTINE U to_bcd_##U(U x)                                                                     \
+    {                                                                                             \
+        U value = 0;                                                                              \
+        for (u32 n = 0; n < 8 * sizeof(U); n += 4, x = (U)(x / 10))                               \
+            value |= (U)((U)(x % 10) << n);                                                       \
+        return value;                                                                             \
+    }
+SHIFTS(u8) SHIFTS(u16) SHIFTS(u32) SHIFTS(u64)
+
+INLINE i64 count(mem m, i64 n, u32 pos)
+{
+    if (unlikely(n < 0))
+        fault(m, SHIFT, pos);
+    return n;
+}
+
+/* --- REAL and LREAL ------------------------------------------------------------------------- */
+
+INLINE u32 bits_f32(f32 x) { union { f32 f; u32 n; } v = { .f = x }; return v.n; }
+INLINE u64 bits_f64(f64 x) { union { f64 f; u64 n; } v = { .f = x }; return v.n; }
+INLINE f32 f32_of_bits(u32 n) { union { u32 n; f32 f; } v = { .n = n }; return v.f; }
+INLINE f64 f64_of_bits(u64 n) { union { u64 n; f64 f; } v = { .n = n }; return v.f; }
+
+/* The pattern that is stored: every NaN is the canonical one. */
+INLINE u32 stored_f32(f32 x)
+{
+    u32 n = bits_f32(x);
+    return unlikely((n & 0x7FFFFFFF) > 0x7F800000) ? 0x7FC00000 : n;
+}
+INLINE u64 stored_f64(f64 x)
+{
+    u64 n = bits_f64(x);
+    return unlikely((n & ~(1ull << 63)) > 0x7FF0000000000000ull) ? 0x7FF8000000000000ull : n;
+}
+
+INLINE f32 abs_f32(f32 x) { return f32_of_bits(bits_f32(x) & 0x7FFFFFFF); }
+INLINE f64 abs_f64(f64 x) { return f64_of_bits(bits_f64(x) & ~(1ull << 63)); }
+INLINE f32 neg_f32(f32 x) { return f32_of_bits(bits_f32(x) ^ 0x80000000); }
+INLINE f64 neg_f64(f64 x) { return f64_of_bits(bits_f64(x) ^ 1ull << 63); }
+INLINE f32 min_f32(f32 a, f32 b) { return a < b ? a : b; }
+INLINE f32 max_f32(f32 a, f32 b) { return a > b ? a : b; }
+INLINE f64 min_f64(f64 a, f64 b) { return a < b ? a : b; }
+INLINE f64 max_f64(f64 a, f64 b) { return a > b ? a : b; }
+
+/* |x| as an integer: to nearest, ties to even, or towards zero; saturates. */
+ROUTINE u32 size_f32(u32 bits, u32 truncate)
+{
+    u32 e = bits >> 23 & 0xFF, n = bits & 0x7FFFFF;
+    if (e < 126)
+        return 0;
+    n |= 0x800000;
+    if (e >= 150)
+        return e > 158 ? 0xFFFFFFFF : n << (e - 150);
+    u32 s = 150 - e, q = s < 32 ? n >> s : 0, rest = n << (32 - s);
+    if (!truncate && (rest > 0x80000000 || (rest == 0x80000000 && (q & 1))))
+        q++;
+    return q;
+}
+
+ROUTINE u64 size_f64(u64 bits, u32 truncate)
+{
+    u32 e = bits >> 52 & 0x7FF;
+    u64 n = bits & 0xFFFFFFFFFFFFFull;
+    if (e < 1022)
+        return 0;
+    n |= 1ull << 52;
+    if (e >= 1075)
+        return e > 1086 ? ~0ull : n << (e - 1075);
+    u32 s = 1075 - e;
+    u64 q = n >> s, rest = n << (64 - s);
+    if (!truncate && (rest > 1ull << 63 || (rest == 1ull << 63 && (q & 1))))
+        q++;
+    return q;
+}
+
+INLINE u64 size64_f32(u32 bits, u32 truncate)
+{
+    u32 e = bits >> 23 & 0xFF;
+    if (e <= 158)
+        return size_f32(bits, truncate);
+    return e > 190 ? ~0ull : (u64)(bits & 0x7FFFFF | 0x800000) << (e - 150);
+}
+
+#define TO_INTEGER(F, S, T, U, LOW, HIGH, NAN_ABOVE)                                              \
+    INLINE T F##_to_##T(F x, u32 truncate)                                                        \
+    {                                                                                             \
+        __typeof__(bits_##F(x)) n = bits_##F(x), sign = n >> (8 * sizeof n - 1);                  \
+        if ((n & ~((__typeof__(n))1 << (8 * sizeof n - 1))) > NAN_ABOVE)                          \
+            return 0;                                                                             \
+        U size = S(n, truncate);                                                                  \
+        if (sign)                                                                                 \
+            return size > (U)0 - (U)(LOW) ? (T)(LOW) : (T)((U)0 - size);                          \
+        return size > (U)(HIGH) ? (T)(HIGH) : (T)size;                                            \
+    }
+#define I64_LOW (-0x7FFFFFFFFFFFFFFFll - 1)
+TO_INTEGER(f32, size_f32, i8, u32, -128, 127, 0x7F800000)
+TO_INTEGER(f32, size_f32, i16, u32, -32768, 32767, 0x7F800000)
+TO_INTEGER(f32, size_f32, i32, u32, (-0x7FFFFFFF - 1), 0x7FFFFFFF, 0x7F800000)
+TO_INTEGER(f32, size64_f32, i64, u64, I64_LOW, 0x7FFFFFFFFFFFFFFFll, 0x7F800000)
+TO_INTEGER(f32, size_f32, u8, u32, 0, 255, 0x7F800000)
+TO_INTEGER(f32, size_f32, u16, u32, 0, 65535, 0x7F800000)
+TO_INTEGER(f32, size_f32, u32, u32, 0, 0xFFFFFFFFu, 0x7F800000)
+TO_INTEGER(f32, size64_f32, u64, u64, 0, ~0ull, 0x7F800000)
+TO_INTEGER(f64, size_f64, i8, u64, -128, 127, 0x7FF0000000000000ull)
+TO_INTEGER(f64, size_f64, i16, u64, -32768, 32767, 0x7FF0000000000000ull)
+TO_INTEGER(f64, size_f64, i32, u64, (-0x7FFFFFFFll - 1), 0x7FFFFFFF, 0x7FF0000000000000ull)
+TO_INTEGER(f64, size_f64, i64, u64, I64_LOW, 0x7FFFFFFFFFFFFFFFll, 0x7FF0000000000000ull)
+TO_INTEGER(f64, size_f64, u8, u64, 0, 255, 0x7FF0000000000000ull)
+TO_INTEGER(f64, size_f64, u16, u64, 0, 65535, 0x7FF0000000000000ull)
+TO_INTEGER(f64, size_f64, u32, u64, 0, 0xFFFFFFFFull, 0x7FF0000000000000ull)
+TO_INTEGER(f64, size_f64, u64, u64, 0, ~0ull, 0x7FF0000000000000ull)
+
+/* Down or up to a whole number; zero keeps its sign. */
+ROUTINE f32 whole_f32(f32 x, u32 up)
+{
+    u32 n = bits_f32(x), e = n >> 23 & 0xFF, negative = n >> 31;
+    if (e >= 150)
+        return x;
+    if (e < 127) {
+        if (!(n & 0x7FFFFFFF) || up == negative)
+            return f32_of_bits(n & 0x80000000);
+        return negative ? -1.0f : 1.0f;
+    }
+    u32 part = 0x7FFFFF >> (e - 127);
+    if ((n & part) && up != negative)
+        n += part;
+    return f32_of_bits(n & ~part);
+}
+ROUTINE f64 whole_f64(f64 x, u32 up)
+{
+    u64 n = bits_f64(x);
+    u32 e = n >> 52 & 0x7FF, negative = n >> 63;
+    if (e >= 1075)
+        return x;
+    if (e < 1023) {
+        if (!(n << 1) || up == negative)
+            return f64_of_bits(n & 1ull << 63);
+        return negative ? -1.0 : 1.0;
+    }
+    u64 part = 0xFFFFFFFFFFFFFull >> (e - 1023);
+    if ((n & part) && up != negative)
+        n += part;
+    return f64_of_bits(n & ~part);
+}
+INLINE f32 floor_f32(f32 x) { return whole_f32(x, 0); }
+INLINE f32 ceil_f32(f32 x) { return whole_f32(x, 1); }
+INLINE f64 floor_f64(f64 x) { return whole_f64(x, 0); }
+INLINE f64 ceil_f64(f64 x) { return whole_f64(x, 1); }
+
+#if defined(__x86_64__) || defined(__aarch64__)
+INLINE f32 sqrt_f32(f32 x) { return __builtin_sqrtf(x); }
+INLINE f64 sqrt_f64(f64 x) { return __builtin_sqrt(x); }
+#else
+/* Digit by digit, in integers: the root of a number with two bits for each bit of the result and one
+ * more, whose rest tells what the rounding must know. */
+ROUTINE f32 sqrt_f32(f32 x)
+{
+    u32 n = bits_f32(x);
+    i32 e = n >> 23;
+    if (!(n & 0x7FFFFFFF) || n == 0x7F800000)
+        return x;
+    if (n > 0x7F800000)
+        return f32_of_bits(0x7FC00000);
+    n &= 0x7FFFFF;
+    if (e)
+        n |= 0x800000;
+    else
+        for (e = 1; !(n & 0x800000); e--)
+            n <<= 1;
+    e -= 127;
+    if (e & 1)
+        n <<= 1;
+    e >>= 1;
+    /* n is 1 to 4 times 2^23; 25 bits of its root. */
+    u32 root = 0, rest = 0;
+    for (u32 k = 0; k < 25; k++) {
+        rest = rest << 2 | (n >> 23 & 3);
+        n = (n & 0x7FFFFF) << 2;
+        u32 t = root << 2 | 1;
+        root <<= 1;
+        if (rest >= t) {
+            rest -= t;
+            root |= 1;
+        }
+    }
+    u32 r = root >> 1;
+    if ((root & 1) && (rest || (r & 1)))
+        r++;
+    return f32_of_bits(r + ((u32)(e + 126) << 23));
+}
+ROUTINE f64 sqrt_f64(f64 x)
+{
+    u64 n = bits_f64(x);
+    i32 e = n >> 52;
+    if (!(n << 1) || n == 0x7FF0000000000000ull)
+        return x;
+    if (n > 0x7FF0000000000000ull)
+        return f64_of_bits(0x7FF8000000000000ull);
+    n &= 0xFFFFFFFFFFFFFull;
+    if (e)
+        n |= 1ull << 52;
+    else
+        for (e = 1; !(n >> 52); e--)
+            n <<= 1;
+    e -= 1023;
+    if (e & 1)
+        n <<= 1;
+    e >>= 1;
+    u64 root = 0, rest = 0;
+    for (u32 k = 0; k < 54; k++) {
+        rest = rest << 2 | (n >> 52 & 3);
+        n = (n & 0xFFFFFFFFFFFFFull) << 2;
+        u64 t = root << 2 | 1;
+        root <<= 1;
+        if (rest >= t) {
+            rest -= t;
+            root |= 1;
+        }
+    }
+    u64 r = root >> 1;
+    if ((root & 1) && (rest || (r & 1)))
+        r++;
+    return f64_of_bits(r + ((u64)(e + 1022) << 52));
+}
+#endif

@@ -1,0 +1,363 @@
+"""Print IR statements and functions as C."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from host_tools.compiler import ir
+from host_tools.compiler.c_engine import strings
+from host_tools.compiler.c_engine.expressions import access, address, ordered, value
+from host_tools.compiler.c_engine.scope import Callable, Scope, room
+from host_tools.compiler.c_engine.text import COND, CTYPE, UNIT, EngineError, integer
+from host_tools.compiler.ir_walk import addr_may_fault, may_fault
+from host_tools.record import record
+
+
+@record()
+class _Exits:
+    """A loop or switch around the statement; `next` and `done` are the labels that were used."""
+
+    number: int
+    is_loop: bool
+    next: bool = False
+    done: bool = False
+
+
+class FunctionPrinter:
+    """Prints one function; `print` gives its lines."""
+
+    def __init__(self, program: ir.Program, func: ir.Func, callables: dict[str, Callable]) -> None:
+        self.program = program
+        self.func = func
+        self.callables = callables
+        self.scope = Scope(program, func, callables)
+        self.lines: list[str] = []
+        self._level = 1
+        self._around: list[_Exits] = []
+        self._loops = 0
+        self._mark = 0
+        self._printed = 0
+        self._pos = func.pos
+
+    def head(self) -> str:
+        func, scope = self.func, self.scope
+        result = "void" if func.result is None else CTYPE[func.locals[func.result].kind]
+        takes = ["mem m"]
+        takes += ["mem s"] if func.has_self else []
+        takes += ["mem f"] if scope.takes_frame else []
+        takes += [
+            f"{CTYPE[v.kind]} {scope.locals[i]}"
+            for i, v in enumerate(func.locals[: func.parameters])
+        ]
+        if result == "str":
+            takes.append("u8 *room_result")
+        return f"static {result} {self.callables[func.name].name}({', '.join(takes)})"
+
+    def print(self) -> list[str]:
+        func, scope = self.func, self.scope
+        try:
+            self._block(func.body)
+        except EngineError as error:
+            raise EngineError(str(error), error.pos or self._pos) from None
+        if func.result is not None and not _ends(func.body):
+            self._line(f"return {scope.locals[func.result]};")
+        declared = []
+        for i, v in enumerate(func.locals):
+            if i >= func.parameters:
+                declared.append(f"    {CTYPE[v.kind]} {scope.locals[i]};")
+                if v.kind in UNIT and i != func.result:
+                    declared.append(
+                        "    " + room(f"room_{scope.locals[i]}", v.kind, scope.bounds[i])
+                    )
+        return [f"/* {self.place(func.pos)} */", self.head(), "{", *declared, *self.lines, "}"]
+
+    @property
+    def bound(self) -> int:
+        """Characters of the result at most, where it is a string."""
+        func = self.func
+        if func.result is None or func.locals[func.result].kind not in UNIT:
+            return 0
+        return self.scope.bounds[func.result]
+
+    def place(self, pos: int) -> str:
+        source, line = pos >> 22, pos & 0x3FFFFF
+        names = self.program.sources
+        name = names[source] if source < len(names) else f"source {source}"
+        return f"{name}:{line}".replace("*/", "* /")
+
+    # --- lines -------------------------------------------------------------------------------
+
+    def _line(self, text: str) -> None:
+        if self._mark and self._mark != self._printed:
+            self._printed = self._mark
+            self.lines.append("    " * self._level + f"/* {self.place(self._mark)} */")
+        self._mark = 0
+        self.lines.append("    " * self._level + text)
+
+    def _simple(self, text: str) -> None:
+        """A statement, in a block of its own with the room that its strings need."""
+        rooms, self.scope.rooms = self.scope.rooms, []
+        if not rooms:
+            self._line(text)
+            return
+        self._line("{")
+        self._level += 1
+        for one in rooms:
+            self._line(one)
+        self._line(text)
+        self._level -= 1
+        self._line("}")
+
+    def _indented(self, block: tuple[ir.Stmt, ...]) -> None:
+        self._level += 1
+        self._block(block)
+        self._level -= 1
+
+    def _block(self, block: tuple[ir.Stmt, ...]) -> None:
+        for s in block:
+            self._statement(s)
+            if isinstance(s, ir.Break | ir.Continue | ir.Return | ir.RaiseFault):
+                break  # the rest is never reached
+
+    # --- statements --------------------------------------------------------------------------
+
+    def _statement(self, s: ir.Stmt) -> None:
+        scope = self.scope
+        match s:
+            case ir.Mark(pos=pos):
+                self._mark = self._pos = pos
+            case ir.SetLocal(index=index, value=v):
+                self._set_local(index, v)
+            case ir.Store():
+                self._store(s)
+            case ir.StoreBit():
+                self._store_bit(s)
+            case ir.Copy(to=to, source=source, size=size):
+                target, origin = address(to, scope).text, address(source, scope).text
+                if addr_may_fault(to) and addr_may_fault(source):
+                    self._simple(f"{{ mem t_ = {target}; memmove(t_, {origin}, {size}); }}")
+                else:
+                    self._simple(f"memmove({target}, {origin}, {size});")
+            case ir.Init(addr=addr, data=data):
+                at = address(addr, scope).text
+                if any(data):
+                    self._simple(f"memcpy({at}, {strings.literal(data)}, {len(data)});")
+                else:
+                    self._simple(f"memset({at}, 0, {len(data)});")
+            case ir.If():
+                self._if(s)
+            case ir.Switch():
+                self._switch(s)
+            case ir.Loop():
+                self._loop(s)
+            case ir.Break():
+                self._break()
+            case ir.Continue():
+                loop = next(x for x in reversed(self._around) if x.is_loop)
+                loop.next = True
+                self._line(f"goto next_{loop.number};")
+            case ir.Return():
+                result = self.func.result
+                self._line("return;" if result is None else f"return {scope.locals[result]};")
+            case ir.Call():
+                self._call(s)
+            case ir.RaiseFault(code=code, pos=pos):
+                self._line(f"fault(m, {code}, {pos}u);")
+            case _:
+                raise EngineError(f"the native engine does not know {type(s).__name__}", self._pos)
+
+    def _set_local(self, index: int, v: ir.Expr) -> None:
+        name, text = self.scope.locals[index], value(v, self.scope).text
+        if v.kind in UNIT:
+            kept = "room_result" if index == self.func.result else f"room_{name}"
+            text = f"str_keep({kept}, {text}, {UNIT[v.kind]})"
+        self._simple(f"{name} = {text};")
+
+    def _store(self, s: ir.Store) -> None:
+        scope, kind = self.scope, s.value.kind
+        v = value(s.value, scope).text
+        if kind in UNIT:
+            target = address(s.addr, scope).text
+            if addr_may_fault(s.addr) and may_fault(s.value):
+                name = scope.fresh()
+                self._simple(f"{{ str {name} = {v}; str_store({target}, {name}, {UNIT[kind]}); }}")
+            else:
+                self._simple(f"str_store({target}, {v}, {UNIT[kind]});")
+            return
+        stored = kind
+        if kind in ("f32", "f64") and not _is_canonical(s.value):
+            v, stored = f"stored_{kind}({v})", "u32" if kind == "f32" else "u64"
+        target = access(stored, s.addr, scope).text
+        if addr_may_fault(s.addr) and may_fault(s.value):
+            name = scope.fresh()
+            self._simple(f"{{ {CTYPE[stored]} {name} = {v}; {target} = {name}; }}")
+        else:
+            self._simple(f"{target} = {v};")
+
+    def _store_bit(self, s: ir.StoreBit) -> None:
+        scope, on = self.scope, 1 << s.bit
+        v = value(s.value, scope)
+        at = address(s.addr, scope)
+        if isinstance(s.value, ir.Const):
+            change = f"|= {on}" if s.value.value else f"&= {255 ^ on}"
+            self._simple(f"U8({at.text}) {change};")
+            return
+        p, n = scope.fresh(), scope.fresh()
+        test = v.at(COND)
+        self._simple(
+            f"{{ u32 {n} = {test}; mem {p} = {at.text}; "
+            f"U8({p}) = (U8({p}) & {255 ^ on}) | ({n} ? {on} : 0); }}"
+        )
+
+    # --- branches ----------------------------------------------------------------------------
+
+    def _test(self, e: ir.Expr) -> str:
+        """The condition; where it works on strings, it is computed before, in its own block."""
+        text = value(e, self.scope).text
+        if not self.scope.rooms:
+            return text
+        name = self.scope.fresh()
+        self._line(f"u8 {name};")
+        self._simple(f"{name} = {text};")
+        return name
+
+    def _if(self, s: ir.If) -> None:
+        before = len(self.lines)
+        test = self._test(s.test)
+        declared = len(self.lines) > before + 1 and test.startswith("t_")
+        if declared:  # the name must not clash with a label's or outer block's
+            pass
+        self._line(f"if ({test}) {{")
+        self._indented(s.then)
+        while s.orelse:
+            inner = [x for x in s.orelse if not isinstance(x, ir.Mark)]
+            if len(inner) == 1 and isinstance(inner[0], ir.If) and not _has_rooms(inner[0].test):
+                s = inner[0]
+                self._line(f"}} else if ({value(s.test, self.scope).text}) {{")
+                self._indented(s.then)
+                continue
+            self._line("} else {")
+            self._indented(s.orelse)
+            break
+        self._line("}")
+
+    def _switch(self, s: ir.Switch) -> None:
+        kind = s.value.kind
+        x = value(s.value, self.scope).text
+        ranges = sorted(r for rs, _ in s.branches for r in rs)
+        if not all(a[1] < b[0] for a, b in pairwise(ranges)):
+            self._chain(x, s)
+            return
+        self._around.append(_Exits(0, False))
+        self._line(f"switch ({x}) {{")
+        for rs, block in s.branches:
+            if not rs:
+                continue
+            for low, high in rs:
+                label = integer(low, kind).text
+                if high != low:
+                    label += f" ... {integer(high, kind).text}"
+                self._line(f"case {label}:")
+            self._level += 1
+            self._line("{")
+            self._indented(block)
+            self._line("}")
+            self._line("break;")
+            self._level -= 1
+        if s.orelse:
+            self._line("default:")
+            self._level += 1
+            self._line("{")
+            self._indented(s.orelse)
+            self._line("}")
+            self._level -= 1
+        self._line("}")
+        self._around.pop()
+
+    def _chain(self, x: str, s: ir.Switch) -> None:
+        """Branches that overlap: the first one that fits."""
+        kind, word = s.value.kind, "if"
+        for rs, block in s.branches:
+            tests = [
+                f"({x} >= {integer(low, kind).text} && {x} <= {integer(high, kind).text})"
+                for low, high in rs
+            ]
+            self._line(f"{word} ({' || '.join(tests) or '0'}) {{")
+            self._indented(block)
+            word = "} else if"
+        if s.orelse:
+            self._line("} else {")
+            self._indented(s.orelse)
+        self._line("}")
+
+    def _loop(self, s: ir.Loop) -> None:
+        self._loops += 1
+        exits = _Exits(self._loops, True)
+        self._around.append(exits)
+        self._line("for (;;) {")
+        self._indented(s.body)
+        if exits.next:
+            self._line(f"next_{exits.number}:;")
+        self._indented(s.step)
+        self._level += 1
+        self._line(f"back_edge(m, {s.pos}u);")
+        self._level -= 1
+        self._line("}")
+        self._around.pop()
+        if exits.done:
+            self._line(f"done_{exits.number}:;")
+
+    def _break(self) -> None:
+        if self._around[-1].is_loop:
+            self._line("break;")
+            return
+        loop = next(x for x in reversed(self._around) if x.is_loop)
+        loop.done = True
+        self._line(f"goto done_{loop.number};")
+
+    def _call(self, s: ir.Call) -> None:
+        scope = self.scope
+        callee = self.callables[s.func]
+        args = ["m"]
+        texts, declared = ordered(list(s.args), scope)
+        if s.instance is not None:
+            at = address(s.instance, scope).text
+            if addr_may_fault(s.instance) and any(may_fault(a) for a in s.args):
+                name = scope.fresh()
+                declared = f"mem {name} = {at}; " + declared
+                at = name
+            args.append(at)
+        if callee.takes_frame:
+            args.append(f"f + {self.func.frame}" if self.func.frame else "f")
+        args += [t.text for t in texts]
+        text = ""
+        if s.result is not None:
+            name = scope.locals[s.result]
+            text = f"{name} = "
+            if self.func.locals[s.result].kind in UNIT:
+                args.append("room_result" if s.result == self.func.result else f"room_{name}")
+        elif callee.bound:
+            unused = scope.fresh("room_")
+            scope.rooms.append(room(unused, "wstr", callee.bound))
+            args.append(unused)
+        text += f"{callee.name}({', '.join(args)});"
+        self._simple(f"{{ {declared}{text} }}" if declared else text)
+
+
+def _is_canonical(e: ir.Expr) -> bool:
+    """A float that is not NaN, or the canonical one."""
+    return isinstance(e, ir.Const) or (isinstance(e, ir.Convert) and e.x.kind in ir.INT_RANGE)
+
+
+def _has_rooms(e: ir.Expr) -> bool:
+    from host_tools.compiler.ir_walk import walk_expr
+
+    makes = ("concat", "insert", "replace", "delete", "from_char", "int_to_str", "time_to_str")
+    return any(
+        isinstance(x, ir.Intrinsic) and x.name in (*makes, "to_wide", "to_narrow")
+        for x in walk_expr(e)
+    )
+
+
+def _ends(block: tuple[ir.Stmt, ...]) -> bool:
+    return bool(block) and isinstance(block[-1], ir.Return)
