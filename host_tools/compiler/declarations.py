@@ -598,6 +598,8 @@ class Declarations:
             return known
         key = fold(pou.name.name)
         t = FbType(pou.name.name, pou)
+        if pou.name.span.source.library:
+            t.aliases.update(library_index.LONG_NAMES.get(key, {}))
         if key in self._resolving:
             self._type_cycle(key, span or pou.name.span)
             return t

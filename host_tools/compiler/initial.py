@@ -139,6 +139,8 @@ def _struct(
     if isinstance(init, tree.StructInit):
         for f in init.fields:
             key = fold(f.name.name)
+            if isinstance(t, FbType):
+                key = t.aliases.get(key, key)
             if key not in t.fields:
                 members = [x.name for x in t.fields.values()]
                 names.reporter.report(

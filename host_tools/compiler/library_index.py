@@ -20,6 +20,13 @@ _DIRECTORY = Path(__file__).parent / "library"
 _POU = re.compile(r"^(FUNCTION_BLOCK|FUNCTION)[ \t]+(\w+).*?^END_\1\b", re.MULTILINE | re.DOTALL)
 
 
+LONG_NAMES = {
+    "SR": {"SET1": "S1", "RESET": "R"},
+    "RS": {"SET": "S", "RESET1": "R1"},
+}
+"""The long names of inputs (IEC 61131-3:2013, Table 43, 1b and 2b)."""
+
+
 @record(frozen=True)
 class Entry:
     """Where a library POU stands."""

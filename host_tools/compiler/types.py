@@ -144,6 +144,12 @@ class FbType:
     fields: dict[str, Field] = field(default_factory=dict)
     size: int = 0
     align: int = 1
+    aliases: dict[str, str] = field(default_factory=dict)
+    """Second names of inputs, folded: SET1 of SR is S1."""
+
+    def member(self, key: str) -> Field | None:
+        """The field of a folded name."""
+        return self.fields.get(self.aliases.get(key, key))
 
     def __str__(self) -> str:
         return self.name

@@ -18,7 +18,9 @@ from host_tools.compiler.types import (
     StringType,
     Type,
     Unknown,
+    base_of,
     is_aggregate,
+    is_integer,
     kind_of,
     same,
 )
@@ -187,8 +189,13 @@ def _function(body: Body, node: tree.Call, pou: tree.Pou) -> Value | None:
         result = body.new_local("", kind_of(result_type))
     body.emit(ir.Call(name, tuple(args), None, result))
     _copy_back(body, after)
+    any_integer = pou.name.span.source.library and fold(pou.name.name).startswith("SPLIT_")
     for target, slot, t, negated in outputs:
-        _deliver(body, target, places.load(body, Place(t, target.span, slot)), negated)
+        value = places.load(body, Place(t, target.span, slot))
+        wanted = base_of(target.type)
+        if any_integer and is_integer(wanted):
+            value = expressions.retype(value, wanted)  # the outputs are ANY_INT, Table 36
+        _deliver(body, target, value, negated)
     if result_type is None:
         return None
     if result_slot is not None:
@@ -424,7 +431,7 @@ def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> Value | None
             field: Field | None = inputs[position_]
             position_ += 1
         else:
-            field = t.fields.get(fold(a.name.name))
+            field = t.member(fold(a.name.name))
             if field is not None and field.section not in (
                 "VAR_INPUT",
                 "VAR_IN_OUT",

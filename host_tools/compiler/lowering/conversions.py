@@ -25,6 +25,7 @@ from host_tools.compiler.types import (
     Unknown,
     base_of,
     is_aggregate,
+    is_bits,
     is_integer,
     is_real,
 )
@@ -68,10 +69,10 @@ def call(body: Body, node: tree.Call, name: str, expected: Type | None) -> Value
     if "BCD" in key:
         return _bcd(body, node, key)
     source_name, _, target_name = key.rpartition("_TO_")
-    if not source_name:
-        if not key.startswith("TO_"):
+    if source_name in ("", "ANY"):
+        if not key.startswith(("TO_", "ANY_TO_")):
             return None
-        source, target_name = None, key[3:]
+        source, target_name = None, key.removeprefix("ANY_")[3:]
     else:
         source = _named(source_name)
         if source is None:
@@ -135,11 +136,9 @@ def _instead(source: Type, target: Type) -> str:
     """What to do where there is no conversion."""
     if is_aggregate(source):
         return "convert its members or elements one by one"
-    if isinstance(source, StringType):
-        return "text converts to numbers, BOOL and CHAR"
     if isinstance(source, Elementary) and isinstance(target, Elementary):
         if source.group in TIME_GROUPS and target.group in TIME_GROUPS:
-            return "DT converts to DATE and TOD; CONCAT_DATE_TOD(…) puts them together"
+            return "DT converts to DATE and TOD, DATE to DT; CONCAT_DATE_TOD(…) puts them together"
         if "char" in (source.group, target.group):
             return "go by way of STRING or BYTE"
     return "go by way of a type that both convert to, for example DINT or STRING"
@@ -191,7 +190,10 @@ def _number_to_time(value: Value, source: Elementary, target: Elementary, span: 
 
 
 def _moments(value: Value, source: Elementary, target: Elementary, span: Span) -> Value | None:
-    """DT to DATE (its day) and to TOD (its time of day)."""
+    """DT to DATE (its day) and to TOD (its time of day); DATE to DT (its midnight); durations and
+    times of day are nanoseconds both."""
+    if (source.group, target.group) in (("date", "dt"), ("time", "tod"), ("tod", "time")):
+        return Value(target, value.expr, span)
     if source.group != "dt" or target.group not in ("date", "tod"):
         return None
     day = ir.Const("i64", DAY)
@@ -221,11 +223,10 @@ def _to_string(
         yes, no = ir.Const("str", b"TRUE"), ir.Const("str", b"FALSE")
         text = Value(narrow, ir.Select("str", value.expr, yes, no), span)
     elif source.group == "char":
-        if (source.kind == "u16") != target.wide:
-            return None
-        return Value(
-            StringType(target.wide, 1), ir.Intrinsic(target.kind, "from_char", (value.expr,)), span
-        )
+        wide = source.kind == "u16"
+        kind = "wstr" if wide else "str"
+        text = Value(StringType(wide, 1), ir.Intrinsic(kind, "from_char", (value.expr,)), span)
+        return _to_string(body, text, text.type, target, span)
     elif is_integer(source) or source.group == "bit":
         text = Value(narrow, ir.Intrinsic("str", "int_to_str", (value.expr,)), span)
     elif source.group == "time":
@@ -242,9 +243,12 @@ def _from_string(
     body: Body, value: Value, source: StringType, target: Elementary, span: Span
 ) -> Value | None:
     if target.group == "char":
-        if source.wide != (target.kind == "u16"):
-            return None
-        made = ir.Intrinsic(target.kind, "char", (value.expr, ir.Const("i32", 1)))
+        text = value.expr
+        if source.wide and target.kind == "u8":
+            text = ir.Intrinsic("str", "to_narrow", (text,))
+        elif not source.wide and target.kind == "u16":
+            text = ir.Intrinsic("wstr", "to_wide", (text,))
+        made = ir.Intrinsic(target.kind, "char", (text, ir.Const("i32", 1)))
         return Value(target, made, span)
     narrow = value.expr
     if source.wide:
@@ -261,10 +265,11 @@ def _from_string(
         return Value(
             target, number if target.kind == "i64" else ir.Convert(target.kind, number), span
         )
-    if is_real(target):
-        text_value = Value(DEFAULT_STRING, narrow, span)
-        return standard.library_call(body, f"__STRING_TO_{target.name}", [text_value], span)
-    return None
+    name = target.name if is_real(target) else target.name.removeprefix("L")
+    parsed = standard.library_call(
+        body, f"__STRING_TO_{name}", [Value(DEFAULT_STRING, narrow, span)], span
+    )
+    return parsed if isinstance(parsed.type, Unknown) else Value(target, parsed.expr, span)
 
 
 def _trunc(body: Body, node: tree.Call, name: str, expected: Type | None) -> Value | None:
@@ -296,7 +301,7 @@ def _trunc(body: Body, node: tree.Call, name: str, expected: Type | None) -> Val
 
 
 def _bcd(body: Body, node: tree.Call, name: str) -> Value | None:
-    """`BCD_TO_UINT`, `WORD_BCD_TO_UINT`, `TO_BCD_WORD`, `UINT_TO_BCD_WORD` (Table 27)."""
+    """`BCD_TO_UINT`, `WORD_BCD_TO_UINT`, `TO_BCD_WORD`, `UINT_TO_BCD_WORD` (Table 22)."""
     left, _, right = name.partition("_TO_" if "_TO_" in name else "TO_")
     to_bcd = "BCD" in right
     source = ELEMENTARY.get(left) if left and "BCD" not in left else None
@@ -306,14 +311,20 @@ def _bcd(body: Body, node: tree.Call, name: str) -> Value | None:
         target = ELEMENTARY.get(right)
         prefix = left.removesuffix("BCD").rstrip("_")
         source = ELEMENTARY.get(prefix) if prefix else None
-    if target is None or target.kind[0] != "u":
+    if target is None or not (is_integer(target) or is_bits(target)):
         return None
     value = _argument(body, node, name, source)
     if value is None:
         return expressions.unknown(node.span)
     if value.expr.kind[0] != "u":
         if not is_integer(base_of(value.type)):
-            return None
+            body.reporter.report(
+                "E0250",
+                f"{name} does not go with {value.type}",
+                node.span,
+                help="it needs an integer",
+            )
+            return expressions.unknown(node.span)
         value = expressions.retype(value, ELEMENTARY["U" + LINT.name])
     kind = value.expr.kind
     if to_bcd:

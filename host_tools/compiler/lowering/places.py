@@ -269,7 +269,7 @@ def _member_place(body: Body, node: tree.Member, write: bool) -> Place | None:
             help=_no_members(t, node),
         )
         return None
-    field = t.fields.get(fold(name))
+    field = t.member(fold(name)) if isinstance(t, FbType) else t.fields.get(fold(name))
     if field is None:
         names = [
             f.name

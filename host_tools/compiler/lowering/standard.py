@@ -13,7 +13,14 @@ from functools import cache
 from host_tools.compiler import ir, tree
 from host_tools.compiler.constants import wrap
 from host_tools.compiler.diagnostics import Label, did_you_mean
-from host_tools.compiler.lowering import conversions, expressions, operators, places
+from host_tools.compiler.lowering import (
+    conversions,
+    expressions,
+    operators,
+    places,
+    representation,
+    rounding,
+)
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Value
@@ -24,6 +31,7 @@ from host_tools.compiler.types import (
     BOOL,
     DINT,
     DWORD,
+    ELEMENTARY,
     INT,
     LREAL,
     LWORD,
@@ -157,15 +165,15 @@ def together(
     return t
 
 
-def _nothing(node: tree.Call) -> Value:
+def nothing(node: tree.Call) -> Value:
     return expressions.unknown(node.span)
 
 
-def _refuse(body: Body, name: str, t: Type, node: tree.Call, wanted: str) -> Value:
+def refuse(body: Body, name: str, t: Type, node: tree.Call, wanted: str) -> Value:
     body.reporter.report(
         "E0250", f"{name} does not go with {t}", node.span, help=f"it needs {wanted}"
     )
-    return _nothing(node)
+    return nothing(node)
 
 
 def library_call(body: Body, name: str, values: list[Value], span: Span) -> Value:
@@ -194,14 +202,14 @@ def library_call(body: Body, name: str, values: list[Value], span: Span) -> Valu
 def _abs(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
     values = evaluate(body, args, expected)
     if values is None:
-        return _nothing(node)
+        return nothing(node)
     value = values[0]
     if isinstance(value.const, int) and value.type is ANY_INT:
         return expressions.constant_value(ANY_INT, abs(value.const), node.span)
     value = expressions.settle(body, value)
     t = base_of(value.type)
     if not (is_number(t) or (isinstance(t, Elementary) and t.group == "time")):
-        return _refuse(body, "ABS", t, node, "a number")
+        return refuse(body, "ABS", t, node, "a number")
     if isinstance(value.const, int):
         return expressions.constant_value(t, wrap(abs(value.const), kind_of(t)), node.span)
     if isinstance(t, Elementary) and t.group == "uint":
@@ -209,7 +217,7 @@ def _abs(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | No
     return Value(t, ir.Intrinsic(kind_of(t), "abs", (value.expr,)), node.span)
 
 
-def _real_argument(
+def real_argument(
     body: Body, name: str, node: tree.Call, args: list[tree.Expr], expected: Type | None
 ) -> list[Value] | None:
     wanted = expected if expected is LREAL else None
@@ -220,7 +228,7 @@ def _real_argument(
     for v in values[1:]:
         t = common(t, v.type) if t is not None else None
     if t is None or not is_number(t):
-        _refuse(body, name, values[0].type if t is None else t, node, "REAL or LREAL")
+        refuse(body, name, values[0].type if t is None else t, node, "REAL or LREAL")
         return None
     if not is_real(t) or (isinstance(t, Elementary) and t.universal):
         t = LREAL if wanted is LREAL else REAL
@@ -232,9 +240,9 @@ def _engine_real(name: str) -> Handler:
     def handler(
         body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None
     ) -> Value:
-        values = _real_argument(body, name.upper(), node, args, expected)
+        values = real_argument(body, name.upper(), node, args, expected)
         if values is None:
-            return _nothing(node)
+            return nothing(node)
         t = values[0].type
         return Value(t, ir.Intrinsic(kind_of(t), name, (values[0].expr,)), node.span)
 
@@ -245,9 +253,9 @@ def _library_real(name: str) -> Handler:
     def handler(
         body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None
     ) -> Value:
-        values = _real_argument(body, name, node, args, expected)
+        values = real_argument(body, name, node, args, expected)
         if values is None:
-            return _nothing(node)
+            return nothing(node)
         return library_call(body, f"__{name}_{values[0].type}", values, node.span)
 
     return handler
@@ -290,7 +298,7 @@ def power(body: Body, left: Value, right: Value, span: Span, expected: Type | No
 def _expt(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
     values = evaluate(body, args, expected)
     if values is None:
-        return _nothing(node)
+        return nothing(node)
     return power(body, values[0], values[1], node.span, expected)
 
 
@@ -300,7 +308,7 @@ def _arithmetic(op: str, symbol: str) -> Handler:
     ) -> Value:
         values = evaluate(body, args, expected)
         if values is None:
-            return _nothing(node)
+            return nothing(node)
         result = values[0]
         for v in values[1:]:
             result = operators.arithmetic(body, op, result, v, node.span, symbol, expected)
@@ -315,7 +323,7 @@ def _logic(op: str, symbol: str) -> Handler:
     ) -> Value:
         values = evaluate(body, args, expected)
         if values is None:
-            return _nothing(node)
+            return nothing(node)
         result = values[0]
         for v in values[1:]:
             result = operators.logic(body, op, result, v, node.span, symbol, expected)
@@ -332,10 +340,10 @@ def _scaled_time(op: str, symbol: str) -> Handler:
     ) -> Value:
         values = evaluate(body, args)
         if values is None:
-            return _nothing(node)
+            return nothing(node)
         first = base_of(values[0].type)
         if not is_duration(first):
-            return _refuse(body, "a time function", first, node, "TIME or LTIME as the first")
+            return refuse(body, "a time function", first, node, "TIME or LTIME as the first")
         return operators.arithmetic(body, op, values[0], values[1], node.span, symbol, expected)
 
     return handler
@@ -347,7 +355,7 @@ def _compare(op: str, symbol: str) -> Handler:
     ) -> Value:
         values = evaluate(body, args)
         if values is None:
-            return _nothing(node)
+            return nothing(node)
         for v in values:
             if v.const is None:
                 v.expr = body.temporary(v.expr)
@@ -377,7 +385,7 @@ def _shift(op: str) -> Handler:
     ) -> Value:
         values = evaluate(body, args)
         if values is None:
-            return _nothing(node)
+            return nothing(node)
         value, count = values
         t = base_of(value.type)
         if t is ANY_INT:
@@ -387,14 +395,14 @@ def _shift(op: str) -> Handler:
             t = expected if wants and expected is not None else DWORD
             value = expressions.convert(body, value, t)
         if not (is_bits(t) or is_integer(t)):
-            return _refuse(body, op.upper(), t, node, "a bit string")
+            return refuse(body, op.upper(), t, node, "a bit string")
         n = base_of(count.type)
         if n is ANY_INT:
             count = expressions.convert(body, count, DINT)
         elif not (is_integer(n) or is_bits(n)):
-            return _refuse(body, op.upper(), n, node, "an integer as the number of places")
+            return refuse(body, op.upper(), n, node, "an integer as the number of places")
         if isinstance(value.type, Unknown) or isinstance(count.type, Unknown):
-            return _nothing(node)
+            return nothing(node)
         if isinstance(count.const, int) and count.const < 0:
             body.reporter.report(
                 "E0255",
@@ -402,7 +410,7 @@ def _shift(op: str) -> Handler:
                 count.span,
                 help="the number of places cannot be negative; use the opposite direction",
             )
-            return _nothing(node)
+            return nothing(node)
         kind = kind_of(t)
         unsigned = "u8" if kind == "b1" else "u" + kind[1:]
         x = value.expr if kind == unsigned else ir.Convert(unsigned, value.expr)
@@ -423,21 +431,21 @@ def _shift(op: str) -> Handler:
 def _swap(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
     values = evaluate(body, args)
     if values is None:
-        return _nothing(node)
+        return nothing(node)
     t = base_of(values[0].type)
     if not (isinstance(t, Elementary) and t.group in ("bit", "uint") and t.kind != "u8"):
-        return _refuse(body, "SWAP", t, node, "WORD, DWORD or LWORD")
+        return refuse(body, "SWAP", t, node, "WORD, DWORD or LWORD")
     return Value(t, ir.Intrinsic(t.kind, "swap", (values[0].expr,)), node.span)
 
 
 # --- selection -------------------------------------------------------------------------------
 
 
-def _scalar(body: Body, t: Type, name: str, node: tree.Call) -> bool:
+def _chosen(t: Type, expr: ir.Expr, node: tree.Call) -> Value:
+    """The value that was selected; of structures and arrays, the address was."""
     if is_aggregate(t):
-        _refuse(body, name, t, node, "simple values; use IF for whole structures")
-        return False
-    return True
+        return Value(t, expr, node.span, addr=ir.Addr("ptr", pointer=expr))
+    return Value(t, expr, node.span)
 
 
 def _sel(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
@@ -445,18 +453,18 @@ def _sel(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | No
     steps += [lambda a=a: expressions.expression(body, a, expected) for a in args[1:]]  # type: ignore[misc]
     values = body.in_order(steps)
     if any(isinstance(v.type, Unknown) for v in values):
-        return _nothing(node)
+        return nothing(node)
     test = expressions.convert(body, values[0], BOOL, "G of SEL")
     pair = values[1:]
     t = together(body, pair, "SEL", node.span, expected)
-    if t is None or isinstance(test.type, Unknown) or not _scalar(body, t, "SEL", node):
-        return _nothing(node)
+    if t is None or isinstance(test.type, Unknown):
+        return nothing(node)
     if isinstance(test.const, int):
         return pair[1] if test.const else pair[0]
     for v in (pair[0], pair[1]):
         if may_fault(v.expr):
             v.expr = body.temporary(v.expr)
-    return Value(t, ir.Select(kind_of(t), test.expr, pair[1].expr, pair[0].expr), node.span)
+    return _chosen(t, ir.Select(kind_of(t), test.expr, pair[1].expr, pair[0].expr), node)
 
 
 def may_fault(e: ir.Expr) -> bool:
@@ -491,10 +499,10 @@ def _extreme(name: str) -> Handler:
     ) -> Value:
         values = evaluate(body, args, expected)
         if values is None:
-            return _nothing(node)
+            return nothing(node)
         t = together(body, values, name.upper(), node.span, expected)
         if t is None:
-            return _nothing(node)
+            return nothing(node)
         result = values[0]
         for v in values[1:]:
             result = _two(body, name, t, result, v, node)
@@ -512,18 +520,21 @@ def _two(body: Body, name: str, t: Type, a: Value, b: Value, node: tree.Call) ->
         x, y = body.temporary(a.expr), body.temporary(b.expr)
         test = ir.Compare("b1", "lt" if name == "min" else "gt", x, y)
         return Value(t, ir.Select(kind_of(t), test, x, y), node.span)
-    if not isinstance(t, Elementary) or t.group == "bool":
-        return _refuse(body, name.upper(), t, node, "numbers, times or strings")
+    if not isinstance(t, Elementary):
+        return refuse(body, name.upper(), t, node, "numbers, times or strings")
+    if t.group == "bool":
+        op = "and" if name == "min" else "or"
+        return Value(t, ir.Binary("b1", op, a.expr, b.expr, position(node.span)), node.span)
     return Value(t, ir.Intrinsic(t.kind, name, (a.expr, b.expr)), node.span)
 
 
 def _limit(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
     values = evaluate(body, args, expected)
     if values is None:
-        return _nothing(node)
+        return nothing(node)
     t = together(body, values, "LIMIT", node.span, expected)
     if t is None:
-        return _nothing(node)
+        return nothing(node)
     low, value, high = values
     return _two(body, "min", t, _two(body, "max", t, value, low, node), high, node)
 
@@ -533,13 +544,13 @@ def _mux(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | No
     steps += [lambda a=a: expressions.expression(body, a, expected) for a in args[1:]]  # type: ignore[misc]
     values = body.in_order(steps)
     if any(isinstance(v.type, Unknown) for v in values):
-        return _nothing(node)
+        return nothing(node)
     selector, choices = expressions.settle(body, values[0]), values[1:]
     if not is_integer(base_of(selector.type)):
-        return _refuse(body, "MUX", selector.type, node, "an integer K")
+        return refuse(body, "MUX", selector.type, node, "an integer K")
     t = together(body, choices, "MUX", node.span, expected)
-    if t is None or not _scalar(body, t, "MUX", node):
-        return _nothing(node)
+    if t is None:
+        return nothing(node)
     last = len(choices) - 1
     if isinstance(selector.const, int):
         if 0 <= selector.const <= last:
@@ -550,7 +561,7 @@ def _mux(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | No
             selector.span,
             help="K counts the inputs from 0",
         )
-        return _nothing(node)
+        return nothing(node)
     kind = selector.expr.kind
     check = ir.Check(kind, selector.expr, 0, last, ir.Fault.INDEX, position(node.span))
     k = body.temporary(check)
@@ -561,7 +572,7 @@ def _mux(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | No
     for i in range(last - 1, -1, -1):
         test = ir.Compare("b1", "eq", k, ir.Const(kind, i))
         result = ir.Select(kind_of(t), test, choices[i].expr, result)
-    return Value(t, result, node.span)
+    return _chosen(t, result, node)
 
 
 # --- strings ---------------------------------------------------------------------------------
@@ -576,7 +587,7 @@ def _string_function(name: str, shape: str) -> Handler:
     ) -> Value:
         values = evaluate(body, args)
         if values is None:
-            return _nothing(node)
+            return nothing(node)
         wide: bool | None = None
         length = 0
         for i, (letter, v) in enumerate(zip(wanted, values, strict=False)):
@@ -585,9 +596,7 @@ def _string_function(name: str, shape: str) -> Handler:
                 if t is ANY_INT:
                     v = expressions.convert(body, v, DINT)
                 elif not is_integer(t):
-                    return _refuse(
-                        body, name.upper(), t, node, "integers as lengths and positions"
-                    )
+                    return refuse(body, name.upper(), t, node, "integers as lengths and positions")
                 values[i] = v
                 continue
             if isinstance(t, Elementary) and t.group == "char":
@@ -595,11 +604,11 @@ def _string_function(name: str, shape: str) -> Handler:
                 t = v.type
                 values[i] = v
             if not isinstance(t, StringType) or (wide is not None and t.wide != wide):
-                return _refuse(body, name.upper(), t, node, "strings of one kind")
+                return refuse(body, name.upper(), t, node, "strings of one kind")
             wide = t.wide
             length += t.length
         if any(isinstance(v.type, Unknown) for v in values):
-            return _nothing(node)
+            return nothing(node)
         exprs = tuple(v.expr for v in values)
         if gives_int:
             found: ir.Expr = ir.Intrinsic("i32", name, exprs)
@@ -616,12 +625,12 @@ def _concat(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type |
         return two(body, node, args, expected)
     values = evaluate(body, args)
     if values is None:
-        return _nothing(node)
+        return nothing(node)
     result = values[0]
     for v in values[1:]:
         a, b = base_of(result.type), base_of(v.type)
         if not (isinstance(a, StringType) and isinstance(b, StringType) and a.wide == b.wide):
-            return _refuse(body, "CONCAT", b, node, "strings of one kind")
+            return refuse(body, "CONCAT", b, node, "strings of one kind")
         t = StringType(a.wide, min(a.length + b.length, 32_767))
         result = Value(t, ir.Intrinsic(t.kind, "concat", (result.expr, v.expr)), node.span)
     return result
@@ -634,13 +643,30 @@ def _time(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | N
     return Value(TIME, ir.Intrinsic("i64", "now"), node.span)
 
 
+def _day_of_week(
+    body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None
+) -> Value:
+    """0 Sunday … 6 Saturday, in the integer type that the context wants (Table 36, 13)."""
+    values = evaluate(body, args)
+    if values is None:
+        return nothing(node)
+    day = expressions.convert(body, values[0], ELEMENTARY["LDATE"], "IN of DAY_OF_WEEK")
+    if isinstance(day.type, Unknown):
+        return nothing(node)
+    made = library_call(body, "__DAY_OF_WEEK", [day], node.span)
+    wanted = base_of(expected) if expected is not None else INT
+    if isinstance(made.type, Unknown) or not is_integer(wanted) or wanted is ANY_INT:
+        return made
+    return expressions.retype(made, wanted)
+
+
 def _ref(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
     where = places.place(body, args[0], write=True)
     if where is None:
-        return _nothing(node)
+        return nothing(node)
     if where.bit is not None:
         places.no_address(body, args[0].span)
-        return _nothing(node)
+        return nothing(node)
     return Value(RefType(where.type), ir.AddrOf("u32", places.address(where)), node.span)
 
 
@@ -652,7 +678,7 @@ def _sizeof(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type |
         where = places.place(body, arg)
         t = where.type if where is not None else UNKNOWN
     if isinstance(t, Unknown):
-        return _nothing(node)
+        return nothing(node)
     return expressions.constant_value(UDINT, size_align(t)[0], node.span)
 
 
@@ -662,7 +688,7 @@ def _bits_of(source: Elementary, target: Elementary) -> Handler:
     ) -> Value:
         values = evaluate(body, args, source)
         if values is None:
-            return _nothing(node)
+            return nothing(node)
         value = expressions.convert(body, values[0], source)
         return Value(target, ir.Bits(target.kind, value.expr), node.span)
 
@@ -679,8 +705,10 @@ def _functions() -> dict[str, tuple[tuple[str, ...], bool, Handler]]:
     table: dict[str, tuple[tuple[str, ...], bool, Handler]] = {
         "ABS": (one, False, _abs),
         "SQRT": (one, False, _engine_real("sqrt")),
-        "FLOOR": (one, False, _engine_real("floor")),
-        "CEIL": (one, False, _engine_real("ceil")),
+        "FLOOR": (one, False, rounding.whole("floor")),
+        "CEIL": (one, False, rounding.whole("ceil")),
+        "ROUND": (one, False, rounding.nearest),
+        "FRAC": (one, False, rounding.fraction),
         "ATAN2": (("Y", "X"), False, _library_real("ATAN2")),
         "EXPT": (two, False, _expt),
         "ADD": (two, True, _arithmetic("add", "+")),
@@ -716,6 +744,13 @@ def _functions() -> dict[str, tuple[tuple[str, ...], bool, Handler]]:
         "__LREAL_BITS": (("X",), False, _bits_of(LREAL, LWORD)),
         "__BITS_LREAL": (("D",), False, _bits_of(LWORD, LREAL)),
     }
+    table["IS_VALID"] = (one, False, representation.is_valid)
+    table["IS_VALID_BCD"] = (one, False, representation.is_valid_bcd)
+    for name in ("TO_BIG_ENDIAN", "FROM_BIG_ENDIAN", "BIG_ENDIAN_TO"):
+        table[name] = (one, False, representation.byte_order(name, swapped=True))
+    for name in ("TO_LITTLE_ENDIAN", "FROM_LITTLE_ENDIAN", "LITTLE_ENDIAN_TO"):
+        table[name] = (one, False, representation.byte_order(name, swapped=False))
+    table["DAY_OF_WEEK"] = (one, False, _day_of_week)
     for name in ("SIN", "COS", "TAN", "ASIN", "ACOS", "ATAN", "EXP", "LN", "LOG"):
         table[name] = (one, False, _library_real(name))
     for name in ("MUL_TIME", "MUL_LTIME", "MULTIME"):
@@ -754,5 +789,5 @@ def call(body: Body, node: tree.Call, name: str, expected: Type | None) -> Value
     formal, extensible, handler = entry
     args = _bind(body, node, key, formal, extensible)
     if args is None:
-        return _nothing(node)
+        return nothing(node)
     return handler(body, node, args, expected)

@@ -80,6 +80,8 @@ def expression(c: Cursor) -> Expr:
             if token.kind == "(" and c.nested_too_deeply("parentheses"):
                 c.depth = depth
                 return c.missing()
+            if token.kind == "(" and stack and stack[-1].token.kind == "NOT":
+                _formal_name(c)
             stack.append(_Pending(_PAREN if token.kind == "(" else _UNARY, token, token.start))
         start = c.tok.start
         expr = _primary(c)
@@ -109,6 +111,13 @@ def expression(c: Cursor) -> Expr:
                 c.height = height
                 expr = _postfix(c, expr, start)
                 height = c.height
+
+
+def _formal_name(c: Cursor) -> None:
+    """Pass over the parameter's name of `NOT(IN := x)`, the function of Table 31."""
+    if c.tok.kind == "name" and c.tok.text.upper() == "IN" and c.peek().kind == ":=":
+        c.advance()
+        c.advance()
 
 
 def _reduced(c: Cursor, pending: _Pending, right: Expr, height: int) -> Expr:
