@@ -12,6 +12,7 @@ from host_tools.compiler.symbols import Place, Value
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
     BOOL,
+    LINT,
     ArrayType,
     FbType,
     Field,
@@ -20,6 +21,7 @@ from host_tools.compiler.types import (
     Unknown,
     base_of,
     is_aggregate,
+    is_duration,
     is_integer,
     kind_of,
     same,
@@ -229,6 +231,8 @@ def _argument(
     if given is None or given.value is None:
         return _default(body, p, span)
     value = expressions.expression(body, given.value, p.type)
+    if p.type is LINT and p.span.source.library and is_integer(base_of(value.type)):
+        value = expressions.retype(value, LINT)  # what CONCAT_DATE and the like take is ANY_INT
     value = expressions.convert(body, value, p.type, f"parameter '{p.name}'")
     if isinstance(p.type, StringType) and not isinstance(value.type, Unknown):
         count = ir.Const("i32", p.type.length)
@@ -511,6 +515,8 @@ def _input(
             body.emit(ir.Store(slot.addr, value.expr))
         return
     value = expressions.expression(body, node, field.type)
+    if field.name == "PT" and field.span.source.library and is_duration(base_of(value.type)):
+        value = expressions.retype(value, field.type)  # TP, TON and TOF take LTIME too, Table 46
     value = expressions.convert(body, value, field.type, f"input '{field.name}'")
     if not isinstance(value.type, Unknown):
         places.store(body, slot, value)
