@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.conformance.case_files import CASES
-from tests.conformance.case_tables import integers, types
+from tests.conformance.case_tables import bits, conversions, integers, reals, types
 
 FOLDER = CASES / "generated"
-TABLES = (integers, types)
+TABLES = (bits, conversions, integers, reals, types)
 
 
 def texts() -> dict[Path, str]:
