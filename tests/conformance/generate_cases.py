@@ -5,10 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.conformance.case_files import CASES
-from tests.conformance.case_tables import bits, conversions, integers, reals, types
+from tests.conformance.case_tables import (
+    bits,
+    conversions,
+    integers,
+    literals,
+    located,
+    reals,
+    strings,
+    times,
+    types,
+)
 
 FOLDER = CASES / "generated"
-TABLES = (bits, conversions, integers, reals, types)
+TABLES = (bits, conversions, integers, literals, located, reals, strings, times, types)
 
 
 def texts() -> dict[Path, str]:

@@ -130,7 +130,7 @@ def prefixed(scan: Scan, start: int, at: int) -> tuple[Expr, int]:
 def quoted(scan: Scan, start: int, prefix: str | None = None) -> tuple[Literal, int]:
     """A character string at its opening quote (6.3.3, Tables 6 and 7)."""
     text = scan.text
-    wide = text[start] == '"'
+    wide = text[start] == '"' or (prefix is not None and prefix[0] == "W")
     m = _QUOTED.match(text, start)
     if m is None:
         return _unclosed_string(scan, start, prefix)
@@ -288,7 +288,7 @@ def _typed_string(scan: Scan, prefix: str, start: int, at: int) -> tuple[Literal
         _unsuitable(scan, prefix, f"{quote}text{quote}", start, end)
         return Literal(scan.span(start, end), "wstring" if wide else "string", "", prefix), end
     literal, end = quoted(scan, at, prefix)
-    if char != quote:
+    if char != quote and not wide:  # WSTRING#'text' is Table 6 no. 4c
         _unsuitable(scan, prefix, f"{quote}text{quote} with this quote", start, end)
     value = literal.value
     assert isinstance(value, str)

@@ -148,7 +148,8 @@ class CaseFile:
     ) -> None:
         """A case of one program `main`."""
         above = [before] if before else []
-        declared = [f"VAR {variables} END_VAR"] if variables else []
+        end = "\nEND_VAR" if "//" in variables else " END_VAR"
+        declared = [f"VAR {variables}{end}"] if variables else []
         inner = [f"    {line}" for line in body]
         self.case(title, features, *above, "PROGRAM main", *declared, *inner, "END_PROGRAM")
 
