@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import re
 import sys
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -131,11 +133,12 @@ class _Linker:
         self.units = units
         self.names = Declarations(units, sources, reporter)
         self.image = Image(0)
-        self.constants: list[tuple[int, Type, tree.Expr | None]] = []
+        self.constants: dict[tuple[int, int], tuple[int, Type, tree.Expr | None]] = {}
         self.functions: dict[str, ir.Func] = {}
         self.touches: dict[str, Touch] = {}
-        self.queue: list[tree.Pou] = []
+        self.queue: deque[tree.Pou] = deque()
         self.function_names: dict[int, str] = {}
+        self.taken_names: set[str] = set()
         self.instances: dict[str, dict[str, Symbol]] = {}
         self._waiting: dict[int, Symbol] = {}
         self._depths: dict[str, int] = {}
@@ -348,12 +351,11 @@ class _Linker:
 
     def static_constant(self, t: Type, init: tree.Expr | None, name: str) -> int:
         """Space for a constant array or structure of a POU, after the retain range."""
-        for offset, known, known_init in self.constants:
-            if known is t and known_init is init:
-                return offset
-        offset = self.image.take(t)
-        self.constants.append((offset, t, init))
-        return offset
+        key = (id(t), id(init))
+        known = self.constants.get(key)
+        if known is None:
+            known = self.constants[key] = (self.image.take(t), t, init)
+        return known[0]
 
     # --- lowering ----------------------------------------------------------------------------
 
@@ -367,15 +369,16 @@ class _Linker:
         name = self.function_names.get(id(pou))
         if name is None:
             name = pou.name.name
-            if name in self.function_names.values():
+            if name in self.taken_names:
                 name += "_library"  # the library's, behind a POU of the user with that name
+            self.taken_names.add(name)
             self.function_names[id(pou)] = name
             self.queue.append(pou)
         return name
 
     def _drain(self) -> None:
         while self.queue:
-            pou = self.queue.pop(0)
+            pou = self.queue.popleft()
             name = self.function_names[id(pou)]
             self.functions[name], self.touches[name] = lower_pou(self._body, pou, name)
 
@@ -499,7 +502,7 @@ class _Linker:
                 self._initial_bit(data, v)
             else:
                 write_initial(self.names, data, v.offset, v.type, v.init)
-        for offset, t, init in self.constants:
+        for offset, t, init in self.constants.values():
             write_initial(self.names, data, offset, t, init)
         return _runs(data, HEADER_SIZE + TASK_SIZE * self.image.tasks)
 
@@ -532,19 +535,9 @@ def _ranges(
     return tuple((a, b) for a, b in found)
 
 
+_RUN = re.compile(rb"[^\0]++(?:\0{1,14}[^\0]++)*+")
+
+
 def _runs(data: bytearray, start: int) -> list[tuple[int, bytes]]:
     """The parts of `data` that are not zero; gaps under 16 bytes stay inside a run."""
-    runs: list[tuple[int, bytes]] = []
-    at, size = start, len(data)
-    while at < size:
-        if not data[at]:
-            at += 1
-            continue
-        end = last = at
-        while end < size and end - last < 16:
-            if data[end]:
-                last = end
-            end += 1
-        runs.append((at, bytes(data[at : last + 1])))
-        at = last + 1
-    return runs
+    return [(m.start(), m.group()) for m in _RUN.finditer(bytes(data), start)]

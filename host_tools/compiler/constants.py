@@ -36,12 +36,17 @@ def round_float(value: float | int | Fraction, kind: str) -> float:
         return 0.0
     if exact >= 1 << 128:
         return sign * math.inf
-    exponent = max(exact.numerator.bit_length() - exact.denominator.bit_length() - 24, -149)
-    while exact >= Fraction(2) ** (exponent + 24):
+    over, under = exact.numerator, exact.denominator
+    # The quotient of numbers of m and n bits has m - n bits or one more.
+    exponent = max(over.bit_length() - under.bit_length() - 24, -149)
+    if over >= under << (exponent + 24) if exponent > -24 else over << -exponent - 24 >= under:
         exponent += 1
-    while exponent > -149 and exact < Fraction(2) ** (exponent + 23):
-        exponent -= 1
-    mantissa = round(exact / Fraction(2) ** exponent)  # ties to even
+    if exponent >= 0:
+        under <<= exponent
+    else:
+        over <<= -exponent
+    mantissa, rest = divmod(over, under)
+    mantissa += 2 * rest > under or (2 * rest == under and mantissa & 1)  # ties to even
     result = math.ldexp(mantissa, exponent)
     return sign * (math.inf if result > 3.4028234663852886e38 else result)
 

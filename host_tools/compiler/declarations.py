@@ -68,11 +68,14 @@ class Declarations:
         self.global_symbols: dict[str, Symbol] = {}
         self.static_symbols: dict[int, Symbol] = {}
         self.longest_string = 80
+        self.default_images: dict[int, tuple[Type, bytes]] = {}
+        """The initial values of structures and blocks, by the identity of their types."""
         self._types: dict[str, Type] = {}
         self._resolving: list[str] = []
         self._fb_types: dict[int, FbType] = {}
         self._constants: dict[int, Symbol | None] = {}
         self._evaluating: list[tree.Identifier] = []
+        self._locals: dict[int, dict[str, Declared]] = {}
         self._extents: dict[Source, list[tuple[int, tree.Pou]]] = {}
         self._collect()
 
@@ -253,14 +256,18 @@ class Declarations:
         pou = self.enclosing(span)
         if pou is None:
             return None
-        key = fold(name)
-        for block, decl, ident in declared(pou.blocks):
-            if fold(ident.name) != key or block.kind == "VAR_EXTERNAL":
-                continue
-            constant = "CONSTANT" in block.qualifiers and decl.location is None
-            symbol = self.constant_symbol(block, decl, ident) if constant else None
-            return symbol or Symbol(ident.name, UNKNOWN, "nowhere", 0, ident.span, block.kind)
-        return None
+        locals_ = self._locals.get(id(pou))
+        if locals_ is None:
+            locals_ = self._locals[id(pou)] = {}
+            for found in declared(pou.blocks):
+                if found[0].kind != "VAR_EXTERNAL":
+                    locals_.setdefault(fold(found[2].name), found)
+        if fold(name) not in locals_:
+            return None
+        block, decl, ident = locals_[fold(name)]
+        constant = "CONSTANT" in block.qualifiers and decl.location is None
+        symbol = self.constant_symbol(block, decl, ident) if constant else None
+        return symbol or Symbol(ident.name, UNKNOWN, "nowhere", 0, ident.span, block.kind)
 
     def constant_symbol(
         self, block: tree.VarBlock, decl: tree.VarDecl, name: tree.Identifier
@@ -526,7 +533,7 @@ class Declarations:
                 continue
             first[key] = v.name.span
             if v.value is not None:
-                number = self._enum_number(t, v.value)
+                number = self.integer_constant(v.value, "an enumerated value")
                 following = number if number is not None else following
             if not fits(following, base):
                 self.reporter.report(
@@ -538,22 +545,12 @@ class Declarations:
                 following = 0
             t.values[key] = following
             t.spelling[key] = v.name.name
+            # Known from here on: the values after it may use it.
+            self.enum_values.setdefault(key, []).append((t, following))
             if i == 0:
                 t.default = following
             following += 1
-        for key, number in t.values.items():
-            self.enum_values.setdefault(key, []).append((t, number))
         return t
-
-    def _enum_number(self, t: EnumType, node: tree.Expr) -> int | None:
-        """An explicit enumerated value; it may use the names before it."""
-        for key, number in t.values.items():
-            self.enum_values.setdefault(key, []).append((t, number))
-        try:
-            return self.integer_constant(node, "an enumerated value")
-        finally:
-            for key in t.values:
-                self.enum_values[key].pop()
 
     def _subrange(self, spec: tree.SubrangeSpec, name: str) -> Type:
         base = self.named_type(spec.base.name, spec.base.span)

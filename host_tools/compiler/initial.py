@@ -135,6 +135,14 @@ def _struct(
     t: StructType | FbType,
     init: tree.Expr | None,
 ) -> None:
+    if init is None:
+        default = names.default_images.get(id(t))
+        if default is None:
+            made = bytearray(t.size)
+            _members(names, made, 0, t, {})
+            default = names.default_images[id(t)] = (t, bytes(made))
+        data[at : at + t.size] = default[1]
+        return
     given: dict[str, tree.Expr] = {}
     if isinstance(init, tree.StructInit):
         for f in init.fields:
@@ -159,8 +167,18 @@ def _struct(
                 )
             else:
                 given[key] = f.value
-    elif init is not None and not isinstance(init, tree.Missing):
+    elif not isinstance(init, tree.Missing):
         _wrong_shape(names, init, t, "(member := value, …)")
+    _members(names, data, at, t, given)
+
+
+def _members(
+    names: Declarations,
+    data: bytearray,
+    at: int,
+    t: StructType | FbType,
+    given: dict[str, tree.Expr],
+) -> None:
     for key, field in t.fields.items():
         if field.section != "VAR_IN_OUT":
             value = given.get(key, field.init)

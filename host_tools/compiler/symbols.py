@@ -28,6 +28,7 @@ class Symbol:
     const     no storage; `constant` is the value
 
     `edge` "R_EDGE" or "F_EDGE": inside of the block the variable means the edge of the input.
+    `needs_address` is set on a local whose address was asked for.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Symbol:
     is_constant: bool = False
     owner: FbType | None = None
     edge: str | None = None
+    needs_address: bool = False
 
 
 @record()

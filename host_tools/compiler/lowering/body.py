@@ -16,14 +16,6 @@ if TYPE_CHECKING:
     from host_tools.compiler.declarations import Declarations
 
 
-class NeedsAddress(Exception):
-    """A local whose address is taken must live in the frame: lowering starts again with that
-    known. Carries the folded name."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
 class Body:
     """What lowering one function, block body, program or task needs to know and collects.
 

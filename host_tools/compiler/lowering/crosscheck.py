@@ -74,17 +74,18 @@ def _report_recursion(
 
 def check_tasks(reporter: Reporter, plans: list[TaskPlan], touches: dict[str, Touch]) -> None:
     """Two tasks that write one output: an error. One variable: a warning."""
-    outputs: list[tuple[int, int, int, str, Span]] = []
+    outputs: dict[int, list[tuple[int, int, str, Span]]] = {}  # by their bytes
     variables: dict[str, tuple[str, Span]] = {}
     for number, plan in enumerate(plans):
         touch = closure(touches, f"task_{number}")
-        mine: list[tuple[int, int, int, str, Span]] = []
+        mine: list[tuple[int, int, str, Span]] = []
         for (area, offset, bit, size), span in touch.writes.items():
             if area != "Q":
                 continue
             first = offset * 8 + max(bit, 0)
             last = first if bit >= 0 else (offset + size) * 8 - 1
-            for other_first, other_last, _, task, other in outputs:
+            others = [o for byte in _bytes(first, last) for o in outputs.get(byte, ())]
+            for other_first, other_last, task, other in others:
                 if first <= other_last and other_first <= last:
                     reporter.report(
                         "E0280",
@@ -94,8 +95,10 @@ def check_tasks(reporter: Reporter, plans: list[TaskPlan], touches: dict[str, To
                         others=[Label(other, f"written by '{task}' here")],
                         help="let one task own the output and pass it the wish in a variable",
                     )
-            mine.append((first, last, number, plan.name, span))
-        outputs += mine
+            mine.append((first, last, plan.name, span))
+        for one in mine:
+            for byte in _bytes(one[0], one[1]):
+                outputs.setdefault(byte, []).append(one)
         for variable, span in touch.globals.items():
             if variable in variables:
                 task, other = variables[variable]
@@ -109,6 +112,11 @@ def check_tasks(reporter: Reporter, plans: list[TaskPlan], touches: dict[str, To
                 )
             else:
                 variables[variable] = (plan.name, span)
+
+
+def _bytes(first: int, last: int) -> range:
+    """The bytes in which the bits from `first` to `last` lie."""
+    return range(first // 8, last // 8 + 1)
 
 
 def check_overlap(reporter: Reporter, directs: list[tree.Direct]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from host_tools.compiler import ir, tree
 from host_tools.compiler.diagnostics import Label, did_you_mean
-from host_tools.compiler.lowering.body import Body, NeedsAddress
+from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Place, Symbol, Value
 from host_tools.compiler.tree import fold
@@ -533,10 +533,12 @@ def through(body: Body, base: Place, span: Span) -> Place:
 
 
 def address(where: Place) -> ir.Addr:
-    """The image address of a place; a local that has none gets one in a second try."""
+    """The image address of a place. A local that has none gets one when its POU is lowered for a
+    second time; until then any will do."""
     if where.addr is None:
         assert where.symbol is not None
-        raise NeedsAddress(fold(where.symbol.name))
+        where.symbol.needs_address = True
+        return ir.Addr("frame", 0)
     return where.addr
 
 

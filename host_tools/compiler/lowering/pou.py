@@ -8,7 +8,7 @@ from host_tools.compiler import ir, tree
 from host_tools.compiler.declarations import MAX_BYTES, Declarations, declared
 from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.lowering import control, edges
-from host_tools.compiler.lowering.body import Body, NeedsAddress, scalar_const
+from host_tools.compiler.lowering.body import Body, scalar_const
 from host_tools.compiler.lowering.calls import by_reference, parameters
 from host_tools.compiler.lowering.statements import statements
 from host_tools.compiler.source import Span, position
@@ -38,16 +38,20 @@ def lower_pou(
 ) -> tuple[ir.Func, Touch]:
     """Lower a POU to a function. `symbols` holds the variables of a program instance; for function
     blocks they are members of the instance."""
-    in_memory: set[str] = set()
-    while True:
+    body = make_body()
+    func = _lower(body, pou, name, symbols)
+    in_memory = _without_address(body)
+    if in_memory:
         body = make_body()
-        body.in_memory = set(in_memory)
-        try:
-            return _lower(body, pou, name, symbols), body.touch
-        except NeedsAddress as need:
-            if need.name in in_memory:
-                raise AssertionError(f"{need.name} has no address") from need
-            in_memory.add(need.name)
+        body.in_memory = in_memory
+        func = _lower(body, pou, name, symbols)
+        assert not _without_address(body)
+    return func, body.touch
+
+
+def _without_address(body: Body) -> set[str]:
+    """The locals whose address is taken: they must live in the frame."""
+    return {key for key, symbol in body.symbols.items() if symbol.needs_address}
 
 
 def _lower(body: Body, pou: tree.Pou, name: str, symbols: dict[str, Symbol] | None) -> ir.Func:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 
 from host_tools.compiler import ir, tree
@@ -270,6 +271,7 @@ def case(body: Body, node: tree.Case) -> None:
 def _label(
     body: Body, label: tree.CaseLabel, t: Type, taken: list[tuple[int, int, tree.CaseLabel]]
 ) -> tuple[int, int] | None:
+    """The values of a label; `taken` are those of the labels before it, in ascending order."""
     if isinstance(t, Unknown):
         return None
     bounds: list[int] = []
@@ -295,21 +297,23 @@ def _label(
             "E0262", f"the range {low}..{high} is empty", label.span, help=f"write {high}..{low}"
         )
         return None
-    for other_low, other_high, other in taken:
-        if low <= other_high and other_low <= high:
-            covered = other_low <= low and high <= other_high
-            body.reporter.report(
-                "E0263",
-                f"{label.span.text} is already handled"
-                if covered
-                else f"a part of {label.span.text} is already handled",
-                label.span,
-                label="never reached" if covered else "",
-                others=[Label(other.span, "by this label")],
-                help="remove it, or narrow the ranges",
-            )
-            return None
-    taken.append((low, high, label))
+    at = bisect_right(taken, low, key=lambda r: r[0])
+    before = taken[at - 1] if at and taken[at - 1][1] >= low else None
+    other = before or (taken[at] if at < len(taken) and taken[at][0] <= high else None)
+    if other is not None:
+        covered = other[0] <= low and high <= other[1]
+        body.reporter.report(
+            "E0263",
+            f"{label.span.text} is already handled"
+            if covered
+            else f"a part of {label.span.text} is already handled",
+            label.span,
+            label="never reached" if covered else "",
+            others=[Label(other[2].span, "by this label")],
+            help="remove it, or narrow the ranges",
+        )
+        return None
+    taken.insert(at, (low, high, label))
     return low, high
 
 
