@@ -143,11 +143,13 @@ class Program:
         return Bundle(self.manifest(), parts)
 
 
-def check(project: Project) -> Checked:
-    """Check wiring and program, together as far as each is sound alone."""
+def check(project: Project, rules: bool = False) -> Checked:
+    """Check wiring and program, together as far as each is sound alone. `rules`: also look for
+    what compiles and is hardly meant."""
     from host_tools.compiler.compilation import Options, compile_sources
 
-    options = Options(areas=project.wiring.areas())
+    outside = project.wiring.variable_names()
+    options = Options(areas=project.wiring.areas(), rules=rules, outside=outside)
     compilation = compile_sources(project.sources, options)
     diagnostics = [*project.diagnostics, *compilation.diagnostics]
     rows = Rows()
@@ -156,7 +158,7 @@ def check(project: Project) -> Checked:
         rows = resolve(project.wiring, compilation.layout, compilation.program.tasks, reporter)
         _check_floats(project, compilation, reporter)
         diagnostics += reporter.diagnostics
-    return Checked(project, diagnostics, compilation, rows)
+    return Checked(project, project.wiring.policy.applied(diagnostics), compilation, rows)
 
 
 def compile(project: Project) -> Program:

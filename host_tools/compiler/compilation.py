@@ -31,10 +31,12 @@ from host_tools.compiler.lowering.crosscheck import (
     check_tasks,
     closure,
 )
+from host_tools.compiler.lowering.notes import Notes
 from host_tools.compiler.lowering.pou import located_fits, located_symbol, lower_pou
 from host_tools.compiler.lreal import uses_lreal
 from host_tools.compiler.parser import parse
 from host_tools.compiler.source import Source, Span, position
+from host_tools.compiler.suppression import without_suppressed
 from host_tools.compiler.symbols import ProgramInstance, Symbol, Touch
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
@@ -57,10 +59,14 @@ RECURSION = 20_000
 
 @record(frozen=True)
 class Options:
-    """`areas`: least sizes in bytes of "IX", "IW", ... (what the wiring file needs)."""
+    """`areas`: least sizes in bytes of "IX", "IW", ... (what the wiring file needs). `rules`: also
+    look for what compiles and is hardly meant; `outside` are folded names that the wiring file
+    uses, so that these rules know of it."""
 
     areas: dict[str, int] = field(default_factory=dict)
     budget: int = DEFAULT_BUDGET
+    rules: bool = False
+    outside: frozenset[str] = frozenset()
 
 
 @record()
@@ -95,7 +101,8 @@ def compile_sources(sources: Iterable[Source], options: Options | None = None) -
         sys.setrecursionlimit(before)
         if collecting:
             gc.enable()
-    result = Compilation(in_order(reporter.diagnostics), numbered)
+    told = without_suppressed(reporter.diagnostics)
+    result = Compilation(in_order(told), numbered)
     if not reporter.has_errors:
         result.program, result.layout = program, layout
     return result
@@ -142,6 +149,7 @@ class _Linker:
         self.instances: dict[str, dict[str, Symbol]] = {}
         self._waiting: dict[int, Symbol] = {}
         self._depths: dict[str, int] = {}
+        self.notes = Notes() if options.rules else None
         self._oversized = False
 
     # --- the order of things -----------------------------------------------------------------
@@ -176,7 +184,16 @@ class _Linker:
             uses_lreal=uses_lreal(functions),
             longest_string=self.names.longest_string,
         )
+        if self.notes is not None and not self.reporter.has_errors:
+            self._check_rules(self.notes, plans)
         return program, layout
+
+    def _check_rules(self, notes: Notes, plans: list[TaskPlan]) -> None:
+        from host_tools.compiler import rules
+
+        programs = [[p.name for p in plan.programs] for plan in plans]
+        outside = self.options.outside
+        rules.check(self.names, notes, self.units, programs, self.touches, outside)
 
     def _check_size(self, span: Span) -> None:
         """Report, once, that the image becomes too large with what stands at `span`."""
@@ -363,6 +380,7 @@ class _Linker:
         body = Body(self.names, function=self._function)
         body.direct = self.direct
         body.statics = self.static_constant
+        body.notes = self.notes
         return body
 
     def _function(self, pou: tree.Pou, span: Span) -> str:

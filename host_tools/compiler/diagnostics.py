@@ -26,6 +26,7 @@ class Diagnostic:
     """`code` is a key of the registry (docs/errors/CODE.md); "E" errors stop the build, "W" warn.
 
     `message` says what is wrong, `label` what stands at `span`, `help` what to type instead.
+    `denied`: a warning that the project takes for an error.
     """
 
     code: str
@@ -34,10 +35,11 @@ class Diagnostic:
     label: str = ""
     others: tuple[Label, ...] = ()
     help: str = ""
+    denied: bool = False
 
     @property
     def is_error(self) -> bool:
-        return self.code.startswith("E")
+        return self.denied or self.code.startswith("E")
 
 
 class _Places:

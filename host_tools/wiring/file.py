@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,7 @@ from host_tools.record import field, record
 from host_tools.wiring.boards import Board, board_names, load_board
 from host_tools.wiring.channels import Channel, check_channels, check_radio
 from host_tools.wiring.modbus_tcp import ModbusTcp, check_modbus_tcp
+from host_tools.wiring.policy import WarningPolicy, check_policy
 from host_tools.wiring.schema import (
     Field,
     Items,
@@ -61,7 +63,7 @@ TASK = (
     ),
 )
 
-_SECTIONS = ("project", "io", "server", "task")
+_SECTIONS = ("project", "io", "server", "task", "check")
 _LATER = {"bus": "fieldbuses", "security": "keys and roles", "device": "I/O devices"}
 
 
@@ -87,7 +89,15 @@ class Wiring:
     channels: tuple[Channel, ...] = ()
     modbus_tcp: ModbusTcp | None = None
     tasks: tuple[TaskPolicy, ...] = ()
+    policy: WarningPolicy = field(default_factory=WarningPolicy)
     source: Source = field(default_factory=lambda: Source("takt.toml", ""))
+
+    def variable_names(self) -> frozenset[str]:
+        """Every name in a path of a variable that is wired or served, in upper case."""
+        paths = [c.target for c in self.channels if isinstance(c.target, str)]
+        entries = self.modbus_tcp.entries if self.modbus_tcp else ()
+        paths += [e.target for e in entries if isinstance(e.target, str)]
+        return frozenset(n.upper() for path in paths for n in re.findall(r"[^\W\d]\w*", path))
 
     def areas(self) -> dict[str, int]:
         """Least sizes in bytes of the I, Q and M ranges, so that what is wired exists."""
@@ -157,6 +167,7 @@ def read_wiring(source: Source, reporter: Reporter) -> Wiring | None:
         channels=tuple(channels),
         modbus_tcp=server,
         tasks=tuple(_check_tasks(root.get("task"), reporter)),
+        policy=check_policy(root.get("check"), reporter),
         source=source,
     )
 

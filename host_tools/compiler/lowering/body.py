@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from host_tools.compiler import ir, tree
+from host_tools.compiler.lowering.notes import Notes
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Symbol, Touch, Value
 from host_tools.compiler.tree import fold
@@ -42,6 +43,7 @@ class Body:
         self.unknown: set[str] = set()
         self.result: Symbol | None = None
         self.touch = Touch()
+        self.notes: Notes | None = None
         self.loops = 0
         self.loop_variables: list[str] = []
         self.direct: Callable[[tree.Direct], tuple[int, int | None] | None] | None = None

@@ -67,6 +67,13 @@ def constant_value(t: Type, value: ConstValue, span: Span) -> Value:
 def expression(body: Body, node: tree.Expr, expected: Type | None = None) -> Value:
     """Lower `node`. `expected` is the type the context wants: it decides what literals are and
     nothing else; the caller still converts."""
+    value = _expression(body, node, expected)
+    if body.notes is not None:
+        body.notes.values[id(node)] = value
+    return value
+
+
+def _expression(body: Body, node: tree.Expr, expected: Type | None) -> Value:
     match node:
         case tree.Literal():
             return literal(body, node, expected)
@@ -202,6 +209,8 @@ def _named_value(body: Body, node: tree.Name, expected: Type | None) -> Value | 
     if symbol is not None:
         if symbol.storage != "const":
             return None
+        if body.notes is not None:
+            body.notes.symbols[id(node.span)] = symbol
         if symbol.constant is None or isinstance(symbol.type, Unknown):
             return unknown(node.span)
         return constant_value(symbol.type, symbol.constant, node.span)
@@ -257,6 +266,8 @@ def convert(body: Body, value: Value, target: Type, what: str = "") -> Value:
     if not converts_implicitly(source, target):
         _refuse(body, value, source, target, what)
         return unknown(value.span)
+    if body.notes is not None:
+        body.notes.converted.append((value, target))
     if isinstance(target, StringType):
         if isinstance(source, Elementary):
             return Value(target, ir.Intrinsic(target.kind, "from_char", (value.expr,)), value.span)

@@ -104,6 +104,8 @@ def binary(body: Body, node: tree.Binary, expected: Type | None) -> Value:
     value = expressions.expression(body, left, outer)
     for count, step in enumerate(reversed(chain), 1):
         value = _step(body, step, value, expected)
+        if body.notes is not None:
+            body.notes.values[id(step)] = value
         if count % SPINE == 0 and value.const is None and not isinstance(value.type, Unknown):
             value.expr = body.temporary(value.expr)
     return value

@@ -70,6 +70,8 @@ def _name_place(body: Body, node: tree.Name, write: bool) -> Place | None:
     if symbol is None:
         _not_found(body, node)
         return None
+    if body.notes is not None:
+        body.notes.symbols[id(node.span)] = symbol
     if body.constants_only and symbol.storage != "const":
         body.reporter.report(
             "E0210",
