@@ -120,6 +120,8 @@ class Walk:
         self.expr(node.value)
         if node.op == "REF=" and isinstance(node.value, _PLACES):
             self.target(node.value)
+        for other in node.more:
+            self.target(other)
         self.target(node.target)
         if node.op == ":=":
             flow.self_assignment(self.reporter, node)
