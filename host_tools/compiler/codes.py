@@ -117,6 +117,20 @@ CODES: dict[str, str] = {
     "E0283": "recursion",
     # E0330-E0349: data
     "E0330": "an edge where there is none",
+    # E0370-E0389: Sequential Function Charts and actions
+    "E0370": "SFC without an initial step",
+    "E0371": "second initial step in one network",
+    "E0372": "there is no such step",
+    "E0373": "there is no such action",
+    "E0374": "action qualifier expected",
+    "E0375": "action qualifier and duration do not go together",
+    "E0376": "SFC or ACTION where none can stand",
+    "E0377": "statements beside the steps of an SFC",
+    "E0378": "assignment to a step or action of an SFC",
+    "E0379": "an action has no parameters",
+    "E0380": "SFC inside of an action",
+    "E0382": "condition of a transition that is not Structured Text",
+    "E0383": "step named twice in one transition",
     # W0300-W0399: what compiles and is hardly meant
     "W0301": "two tasks write one variable",
     "W0302": "memory addresses of two sizes do not overlap",
@@ -144,6 +158,10 @@ CODES: dict[str, str] = {
     "W0324": "pragma names a warning that does not exist",
     "W0325": "both sides are the same",
     "W0326": "condition that was already tested",
+    "W0330": "step that can never become active",
+    "W0331": "unsafe SFC",
+    "W0332": "transition that is never cleared",
+    "W0333": "two durations for one action at the same time",
     # E0600-E0699: takt.toml
     "E0600": "takt.toml is not valid TOML",
     "E0601": "there is no section or key of this name",

@@ -54,6 +54,7 @@ DEFAULT_BUDGET = 200_000
 """Back-edges a task release may take before it counts as a runaway loop."""
 
 MAX_ADDRESS = 65_535
+_OF_PROGRAM = ("VAR", "VAR_INPUT", "VAR_OUTPUT", "VAR_STAT", "VAR_GLOBAL", "STEP", "HIDDEN")
 RECURSION = 20_000
 
 
@@ -112,10 +113,10 @@ def _are_whole(units: list[tree.Unit], errors: list[Diagnostic]) -> bool:
     """Whether all that was reported so far lies among the statements of POUs, so that nothing that
     is declared got lost."""
     bodies = [
-        (d.body[0].span.start, d.span)
+        (start, d.span)
         for unit in units
         for d in unit.declarations
-        if isinstance(d, tree.Pou) and d.body
+        if isinstance(d, tree.Pou) and (start := _start_of_body(d)) >= 0
     ]
     return all(
         d.code != "E0119"
@@ -126,6 +127,14 @@ def _are_whole(units: list[tree.Unit], errors: list[Diagnostic]) -> bool:
         for d in errors
         if d.is_error
     )
+
+
+def _start_of_body(pou: tree.Pou) -> int:
+    """Where the statements, the chart or the actions of a POU begin; -1 where it has none."""
+    chart = [*pou.sfc.steps, *pou.sfc.transitions] if pou.sfc is not None else []
+    within = pou.span
+    starts = [n.span.start for n in (*pou.body[:1], *chart, *pou.actions)]
+    return min((s for s in starts if within.start <= s <= within.end), default=-1)
 
 
 class _Linker:
@@ -146,6 +155,8 @@ class _Linker:
         self.queue: deque[tree.Pou] = deque()
         self.function_names: dict[int, str] = {}
         self.taken_names: set[str] = set()
+        self.action_names: dict[tuple[int, str], str] = {}
+        self.action_queue: deque[tuple[str, str, tree.Pou, tree.Action]] = deque()
         self.instances: dict[str, dict[str, Symbol]] = {}
         self._waiting: dict[int, Symbol] = {}
         self._depths: dict[str, int] = {}
@@ -277,7 +288,7 @@ class _Linker:
         for instance in instances:
             symbols: dict[str, Symbol] = {}
             for block, decl, ident in declared(instance.pou.blocks):
-                if block.kind not in ("VAR", "VAR_INPUT", "VAR_OUTPUT", "VAR_STAT", "VAR_GLOBAL"):
+                if block.kind not in _OF_PROGRAM:
                     continue
                 if "CONSTANT" in block.qualifiers:
                     continue
@@ -351,7 +362,7 @@ class _Linker:
         retain = retain and "NON_RETAIN" not in block.qualifiers
         symbol = Symbol(ident.name, t, "static", 0, ident.span, block.kind)
         symbol.is_constant = "CONSTANT" in block.qualifiers
-        entry = Allocated(path, t, 0, None, retain, block.kind, init)
+        entry = Allocated(path, t, 0, None, retain, block.kind, init, block.kind == "HIDDEN")
         self.image.variables.append(entry)
         if isinstance(t, Unknown):
             return symbol
@@ -376,11 +387,13 @@ class _Linker:
 
     # --- lowering ----------------------------------------------------------------------------
 
-    def _body(self) -> Body:
+    def _body(self, program: str = "") -> Body:
+        """A body to lower into; `program` names the instance whose program it belongs to."""
         body = Body(self.names, function=self._function)
         body.direct = self.direct
         body.statics = self.static_constant
         body.notes = self.notes
+        body.action = lambda pou, action: self._action(pou, action, program)
         return body
 
     def _function(self, pou: tree.Pou, span: Span) -> str:
@@ -394,11 +407,37 @@ class _Linker:
             self.queue.append(pou)
         return name
 
+    def _action(self, pou: tree.Pou, action: tree.Action, program: str) -> str:
+        """The function of an action: one for a function block, one for each program instance."""
+        if pou.kind != "PROGRAM":
+            program = ""
+        name = self.action_names.get((id(action), program))
+        if name is None:
+            name = f"{program or pou.name.name}__{action.name.name}"
+            while name in self.taken_names or fold(name) in self.names.pous:
+                name += "_"
+            self.taken_names.add(name)
+            self.action_names[id(action), program] = name
+            self.action_queue.append((name, program, pou, action))
+        return name
+
     def _drain(self) -> None:
-        while self.queue:
-            pou = self.queue.popleft()
-            name = self.function_names[id(pou)]
-            self.functions[name], self.touches[name] = lower_pou(self._body, pou, name)
+        while self.queue or self.action_queue:
+            if self.queue:
+                pou = self.queue.popleft()
+                name = self.function_names[id(pou)]
+                self.functions[name], self.touches[name] = lower_pou(self._body, pou, name)
+                for action in pou.actions:
+                    self._action(pou, action, "")
+            else:
+                name, program, pou, action = self.action_queue.popleft()
+                self.functions[name], self.touches[name] = lower_pou(
+                    lambda program=program: self._body(program),  # type: ignore[misc]
+                    pou,
+                    name,
+                    self.instances.get(program),
+                    action,
+                )
 
     def _lower_everything(self, plans: list[TaskPlan], instances: list[ProgramInstance]) -> None:
         used = {id(i.pou) for i in instances}
@@ -409,11 +448,18 @@ class _Linker:
                         self._function(d, d.name.span)
                     elif id(d) not in used:
                         lower_pou(self._body, d, d.name.name)
+                        for action in d.actions:
+                            self._action(d, action, "")
         for instance in instances:
             name = f"program_{instance.name}"
             self.functions[name], self.touches[name] = lower_pou(
-                self._body, instance.pou, name, self.instances[instance.name]
+                lambda program=instance.name: self._body(program),  # type: ignore[misc]
+                instance.pou,
+                name,
+                self.instances[instance.name],
             )
+            for action in instance.pou.actions:
+                self._action(instance.pou, action, instance.name)
         for number, plan in enumerate(plans):
             name = f"task_{number}"
             self.functions[name], self.touches[name] = self._task_function(plan, name)

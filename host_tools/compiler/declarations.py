@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from host_tools.compiler import library_index, tree
 from host_tools.compiler.diagnostics import Label, Reporter, did_you_mean
+from host_tools.compiler.sfc_state import state_type
 from host_tools.compiler.source import Source, Span
 from host_tools.compiler.symbols import Symbol, Value
 from host_tools.compiler.tree import fold
@@ -31,7 +32,7 @@ from host_tools.compiler.types import (
     size_align,
 )
 
-FIELD_SECTIONS = ("VAR", "VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT")
+FIELD_SECTIONS = ("VAR", "VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT", "STEP", "HIDDEN")
 """Blocks whose variables live in the instance."""
 
 MAX_STRING = 32_767
@@ -393,6 +394,8 @@ class Declarations:
                 return self._subrange(spec, name)
             case tree.RefSpec():
                 return self._reference(spec)
+            case tree.StepSpec() | tree.ControlSpec() | tree.SfcSpec():
+                return state_type(spec)
         return UNKNOWN
 
     def _string(self, spec: tree.StringSpec) -> Type:
@@ -478,7 +481,9 @@ class Declarations:
         size, align = (4, 4) if section == "VAR_IN_OUT" else size_align(t)
         offset = (owner.size + align - 1) // align * align
         init = decl.init if decl.init is not None else self.default_init(decl.type)
-        owner.fields[key] = Field(ident.name, t, offset, init, ident.span, section, retain)
+        field = Field(ident.name, t, offset, init, ident.span, section, retain)
+        field.hidden = section == "HIDDEN"
+        owner.fields[key] = field
         owner.size = offset + size
         owner.align = max(owner.align, align)
 

@@ -133,6 +133,11 @@ def describe_type(t: Type, types: dict[str, Any]) -> Any:
                 ],
                 "identity": id(t),
             }
+            hidden = [
+                f"{f.name} {f.type} {f.offset}" for f in t.fields.values() if f.section == "HIDDEN"
+            ]
+            if hidden:
+                types[name]["hidden"] = hidden
         return ["struct", name]
     if isinstance(t, RefType):
         return ["ref", str(t.target)]
@@ -150,8 +155,10 @@ def describe(
     of the state means."""
     types: dict[str, Any] = {}
     variables = []
+    hidden = []
     for v in image.variables:
         if v.hidden:
+            hidden.append(f"{v.path} {v.type} {v.offset}")
             continue
         entry: dict[str, Any] = {
             "path": v.path,
@@ -175,7 +182,9 @@ def describe(
         "types": types,
         "vars": variables,
     }
-    text = json.dumps(layout, sort_keys=True, separators=(",", ":"))
+    text = json.dumps([layout, hidden], sort_keys=True, separators=(",", ":"))
+    for described in types.values():
+        described.pop("hidden", None)
     layout["hash"] = hashlib.sha256(text.encode()).hexdigest()[:16]
     layout["size"] = stacks
     return layout

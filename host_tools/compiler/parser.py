@@ -22,6 +22,7 @@ from host_tools.compiler.syntax.declarations import (
     unsupported_part,
     unsupported_using,
 )
+from host_tools.compiler.syntax.sfc import trailing_actions
 from host_tools.compiler.syntax.simple_statements import at_declaration
 from host_tools.compiler.syntax.statements import PARTS, stray
 from host_tools.compiler.tree import Declaration, Unit
@@ -76,6 +77,8 @@ def _declaration(c: Cursor, found: list[Declaration], told: set[str]) -> Declara
         return pou(c)
     elif kind == ";":
         c.advance()
+    elif c.at_word("ACTION", "ACTIONS"):
+        trailing_actions(c, found)
     elif c.at_word(*PARTS):
         unsupported_part(c, told)
     elif c.at_word("USING"):

@@ -215,6 +215,20 @@ class RefSpec(TypeSpec):
     target: TypeSpec
 
 
+class StepSpec(TypeSpec):
+    """The type of a step of an SFC: its flag X and its elapsed time T."""
+
+
+class ControlSpec(TypeSpec):
+    """What an SFC remembers of one action; `qualifiers` are those its steps use it with."""
+
+    qualifiers: frozenset[str]
+
+
+class SfcSpec(TypeSpec):
+    """What an SFC remembers of itself."""
+
+
 # --- declarations ----------------------------------------------------------------------------
 
 
@@ -231,8 +245,9 @@ class VarDecl(Node):
 
 class VarBlock(Node):
     """kind: "VAR", "VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT", "VAR_TEMP", "VAR_EXTERNAL",
-    "VAR_GLOBAL", "VAR_CONFIG", "VAR_ACCESS", "VAR_STAT", "VAR_INST"; qualifiers upper case:
-    "CONSTANT", "RETAIN", "NON_RETAIN", "PERSISTENT", "PUBLIC", "PRIVATE", ..."""
+    "VAR_GLOBAL", "VAR_CONFIG", "VAR_ACCESS", "VAR_STAT", "VAR_INST"; also "STEP" and "HIDDEN",
+    which the parser makes for the state of an SFC; qualifiers upper case: "CONSTANT", "RETAIN",
+    "NON_RETAIN", "PERSISTENT", "PUBLIC", "PRIVATE", ..."""
 
     kind: str
     qualifiers: frozenset[str]
@@ -252,8 +267,49 @@ class TypeDecl(Declaration):
     pragmas: tuple[str, ...] = ()
 
 
+class Association(Node):
+    """`Stir(L, T#5s, ready);` in a step. The qualifier is upper case, "N" where none is written;
+    `time` stands where the qualifier needs one."""
+
+    action: Identifier
+    qualifier: str
+    time: Expr | None = None
+    indicators: tuple[Expr, ...] = ()
+
+
+class Step(Node):
+    name: Identifier
+    initial: bool
+    associations: tuple[Association, ...]
+
+
+class Transition(Node):
+    """`TRANSITION name (PRIORITY := 1) FROM (a, b) TO c := condition; END_TRANSITION`"""
+
+    name: Identifier | None
+    priority: int | None
+    sources: tuple[Identifier, ...]
+    targets: tuple[Identifier, ...]
+    condition: Expr
+
+
+class Action(Node):
+    """`ACTION name: ... END_ACTION`, of an SFC or to be called by its name."""
+
+    name: Identifier
+    body: tuple[Statement, ...]
+
+
+class Sfc(Node):
+    """The Sequential Function Chart of a POU; the initial steps begin its networks."""
+
+    steps: tuple[Step, ...]
+    transitions: tuple[Transition, ...]
+
+
 class Pou(Declaration):
-    """kind: "FUNCTION", "FUNCTION_BLOCK", "PROGRAM"."""
+    """kind: "FUNCTION", "FUNCTION_BLOCK", "PROGRAM". Where there is an `sfc`, the variables it
+    needs are declared by the last of the `blocks`."""
 
     kind: str
     name: Identifier
@@ -261,6 +317,8 @@ class Pou(Declaration):
     blocks: tuple[VarBlock, ...]
     body: tuple[Statement, ...]
     pragmas: tuple[str, ...] = ()
+    sfc: Sfc | None = None
+    actions: tuple[Action, ...] = ()
 
 
 class GlobalVars(Declaration):

@@ -48,6 +48,8 @@ class Body:
         self.loop_variables: list[str] = []
         self.direct: Callable[[tree.Direct], tuple[int, int | None] | None] | None = None
         self.statics: Callable[[Type, tree.Expr | None, str], int] | None = None
+        self.pou: tree.Pou | None = None
+        self.action: Callable[[tree.Pou, tree.Action], str] | None = None
         self.make_return: Callable[[], None] = lambda: self.emit(ir.Return())
         self._last_mark = -1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from host_tools.compiler import ir, tree
 from host_tools.compiler.declarations import declared
 from host_tools.compiler.diagnostics import Label, did_you_mean
-from host_tools.compiler.lowering import control, expressions, places
+from host_tools.compiler.lowering import actions, control, expressions, places
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import Place, Value
@@ -67,6 +67,13 @@ def call(
 
     callee = node.callee
     if isinstance(callee, tree.Name):
+        action = actions.find_action(body.pou, callee.name)
+        if action is not None:
+            if wants_value:
+                _no_value(body, node, "an action gives nothing back;")
+            elif actions.without_arguments(body, node, action):
+                actions.call_own(body, action, node.span)
+            return None
         symbol = body.lookup(callee.name, callee.span)
         if symbol is None or symbol.section == "RESULT":
             own = fold(callee.name) in body.declarations.pous
@@ -105,6 +112,14 @@ def call(
                 help=did_you_mean(callee.name, known)
                 or "declare the function, or an instance of a function block, of this name",
             )
+            return None
+    if isinstance(callee, tree.Member):
+        found = actions.of_instance(body, callee)
+        if found is not None:
+            if wants_value:
+                _no_value(body, node, "an action gives nothing back;")
+            elif actions.without_arguments(body, node, found[1]):
+                actions.call_of(body, *found, node.span)
             return None
     where = places.place(body, callee)
     if where is None:

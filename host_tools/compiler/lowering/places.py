@@ -99,6 +99,9 @@ def _name_place(body: Body, node: tree.Name, write: bool) -> Place | None:
         if symbol.is_constant:
             _is_constant(body, symbol, node.span)
             return None
+        if symbol.section == "STEP":
+            _is_step(body, symbol, node.span)
+            return None
         if fold(node.name) in body.loop_variables:
             body.reporter.report(
                 "E0241",
@@ -120,6 +123,16 @@ def _is_constant(body: Body, symbol: Symbol, span: Span) -> None:
         label="cannot be changed",
         others=[Label(symbol.span, "declared here")],
         help="declare it without CONSTANT, or use another variable",
+    )
+
+
+def _is_step(body: Body, symbol: Symbol, span: Span) -> None:
+    body.reporter.report(
+        "E0378",
+        f"'{symbol.name}' belongs to the SFC and cannot be assigned to",
+        span,
+        others=[Label(symbol.span, "declared here")],
+        help="transitions activate and leave steps, and steps control actions",
     )
 
 
@@ -286,8 +299,8 @@ def _member_place(body: Body, node: tree.Member, write: bool) -> Place | None:
         )
         return None
     if isinstance(t, FbType):
-        readable = field.section in ("VAR_INPUT", "VAR_OUTPUT")
-        if not readable or (write and field.section == "VAR_OUTPUT"):
+        readable = field.section in ("VAR_INPUT", "VAR_OUTPUT", "STEP")
+        if not readable or (write and field.section in ("VAR_OUTPUT", "STEP")):
             body.reporter.report(
                 "E0233",
                 f"'{field.name}' of {t} cannot be {'written' if write else 'read'} from outside",
@@ -317,6 +330,8 @@ def _no_members(t: Type, node: tree.Member) -> str:
 def _private(field: Field, write: bool) -> str:
     if field.section == "VAR_IN_OUT":
         return f"it stands for the variable given in the call: {field.name} := …"
+    if field.section == "STEP":
+        return "transitions activate and leave steps"
     if field.section == "VAR_OUTPUT":
         return "only the block itself sets its outputs; give it an input for this"
     return f"declare it {'VAR_INPUT' if write else 'VAR_OUTPUT'}"

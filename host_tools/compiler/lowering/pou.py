@@ -8,8 +8,10 @@ from host_tools.compiler import ir, tree
 from host_tools.compiler.declarations import MAX_BYTES, Declarations, declared
 from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.lowering import control, edges
+from host_tools.compiler.lowering.actions import check_names, shared_temporaries
 from host_tools.compiler.lowering.body import Body, scalar_const
 from host_tools.compiler.lowering.calls import by_reference, parameters
+from host_tools.compiler.lowering.sfc import lower_chart
 from host_tools.compiler.lowering.statements import statements
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Symbol, Touch
@@ -34,17 +36,21 @@ MakeBody = Callable[[], Body]
 
 
 def lower_pou(
-    make_body: MakeBody, pou: tree.Pou, name: str, symbols: dict[str, Symbol] | None = None
+    make_body: MakeBody,
+    pou: tree.Pou,
+    name: str,
+    symbols: dict[str, Symbol] | None = None,
+    action: tree.Action | None = None,
 ) -> tuple[ir.Func, Touch]:
-    """Lower a POU to a function. `symbols` holds the variables of a program instance; for function
-    blocks they are members of the instance."""
+    """Lower a POU, or one `action` of it, to a function. `symbols` holds the variables of a
+    program instance; for function blocks they are members of the instance."""
     body = make_body()
-    func = _lower(body, pou, name, symbols)
+    func = _lower(body, pou, name, symbols, action)
     in_memory = _without_address(body)
     if in_memory:
         body = make_body()
         body.in_memory = in_memory
-        func = _lower(body, pou, name, symbols)
+        func = _lower(body, pou, name, symbols, action)
         assert not _without_address(body)
     return func, body.touch
 
@@ -54,8 +60,15 @@ def _without_address(body: Body) -> set[str]:
     return {key for key, symbol in body.symbols.items() if symbol.needs_address}
 
 
-def _lower(body: Body, pou: tree.Pou, name: str, symbols: dict[str, Symbol] | None) -> ir.Func:
+def _lower(
+    body: Body,
+    pou: tree.Pou,
+    name: str,
+    symbols: dict[str, Symbol] | None,
+    action: tree.Action | None,
+) -> ir.Func:
     has_self = False
+    body.pou = pou
     result: int | None = None
     count = 0
     if pou.kind == "FUNCTION":
@@ -66,24 +79,34 @@ def _lower(body: Body, pou: tree.Pou, name: str, symbols: dict[str, Symbol] | No
     else:
         has_self = True
         _instance(body, pou)
-    _other_variables(body, pou)
-    edges.detect(body)
-    control.enter(body, pou)
+    if action is not None:
+        count = shared_temporaries(body, pou)
+    _other_variables(body, pou, in_action=action is not None)
+    if action is None:
+        edges.detect(body)
+        control.enter(body, pou)
     if body.frame > MAX_BYTES:
         body.declarations.too_large("the local variables would take", body.frame, pou.name.span)
         body.frame = 0
-    statements(body, pou.body)
+    if action is not None:
+        statements(body, action.body)
+    elif pou.sfc is not None:
+        lower_chart(body, pou)
+    else:
+        statements(body, pou.body)
+    if action is None:
+        check_names(body, pou)
     body.make_return()
     return ir.Func(
         name=name,
-        source_name=pou.name.name,
+        source_name=pou.name.name if action is None else f"{pou.name.name}.{action.name.name}",
         parameters=count,
         locals=tuple(body.locals),
         result=result,
         has_self=has_self,
         frame=(body.frame + 7) // 8 * 8,
         body=tuple(body.block),
-        pos=position(pou.name.span),
+        pos=position(pou.name.span if action is None else action.name.span),
     )
 
 
@@ -200,7 +223,7 @@ def _instance(body: Body, pou: tree.Pou) -> None:
         add_symbol(body, symbol)
 
 
-def _other_variables(body: Body, pou: tree.Pou) -> None:
+def _other_variables(body: Body, pou: tree.Pou, in_action: bool) -> None:
     """Constants, temporaries, function locals, externals and located variables."""
     for block, decl, ident in declared(pou.blocks):
         if decl.edge is not None:
@@ -223,6 +246,8 @@ def _other_variables(body: Body, pou: tree.Pou) -> None:
                 _located(body, block, decl, ident)
         elif block.kind == "VAR_STAT" and pou.kind != "PROGRAM":
             add_symbol(body, body.declarations.static_symbols[id(ident)])
+        elif block.kind == "VAR_TEMP" and in_action:
+            pass  # lives in the body that called the action
         elif block.kind == "VAR_TEMP" or (pou.kind == "FUNCTION" and block.kind == "VAR"):
             _temporary_variable(body, block, decl, ident)
         elif pou.kind == "PROGRAM" and block.kind == "VAR_IN_OUT":

@@ -13,6 +13,7 @@ from host_tools.compiler.syntax.expressions import (
     equals_for_assignment,
     initial_value,
 )
+from host_tools.compiler.syntax.sfc import WORDS, Parts, chart_part, finished
 from host_tools.compiler.syntax.simple_statements import at_declaration, told_misplaced
 from host_tools.compiler.syntax.statements import PARTS, at_part, statements, stray
 from host_tools.compiler.syntax.type_specs import type_name, type_spec, var_block
@@ -104,6 +105,7 @@ def pou(c: Cursor) -> Pou | None:
     kind = opening.kind
     end = f"END_{kind}"
     told: set[str] = set()
+    parts = Parts()
     _modifiers(c)
     name = _name_of_pou(c, kind)
     result: TypeSpec | None = None
@@ -130,13 +132,16 @@ def pou(c: Cursor) -> Pou | None:
         if found in VAR_KEYWORDS:
             if found == "VAR_GLOBAL" and body:
                 break
-            block = _block_of_pou(c, kind, bool(body))
+            block = _block_of_pou(c, kind, bool(body or parts.steps or parts.actions))
             if block is not None:
                 blocks.append(block)
         elif found in UNIT_KEYWORDS or found in _POU_ENDS or found == "eof":
             break
         elif found == "name" and at_part(c):
-            unsupported_part(c, told)
+            if c.at_word(*WORDS):
+                chart_part(c, parts)
+            else:
+                unsupported_part(c, told)
         elif found == "name" and c.next_firm() == "END_VAR" and at_declaration(c):
             if c.peek().kind != "name" or not c.respell(VAR_KEYWORDS):
                 told_misplaced(c)
@@ -156,7 +161,8 @@ def pou(c: Cursor) -> Pou | None:
         return None
     if kind != "FUNCTION":
         result = None
-    return Pou(span, kind, name, result, tuple(blocks), tuple(body), pragmas)
+    made = Pou(span, kind, name, result, tuple(blocks), tuple(body), pragmas)
+    return finished(c, made, parts) if parts.found() else made
 
 
 def _name_of_pou(c: Cursor, kind: str) -> Identifier | None:

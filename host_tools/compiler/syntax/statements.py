@@ -64,6 +64,8 @@ _OPENERS = frozenset({"IF", "CASE", "FOR", "WHILE", "REPEAT"})
 def at_part(c: Cursor) -> bool:
     """Does a METHOD, STEP, TEST or the like begin here, and not a statement?"""
     follows = c.tokens[c.index + 1].kind
+    if follows == "(" and c.tokens[c.index + 2].text.upper() == "PRIORITY":
+        return c.tok.text.upper() == "TRANSITION"
     return (
         follows in ("name", "literal")
         and c.tok.text.upper() in PARTS
