@@ -15,6 +15,7 @@ Options, all but the first may be left out:
     crc         true: CRC-32 of the state range after every release instant
     servers     false: do not start them (in virtual time they never are); port: overrides theirs
     pins        false: run without the board's pins
+    tests       run these of a build for tests instead: controller/testing.py
 
 Every message is one line: the marker `\\x1eTAKT `, then a JSON object whose "is" names it.
 Anything else on the console is not from here.
@@ -173,6 +174,10 @@ def main(options):
     try:
         if isinstance(options, str):
             options = json.loads(options)
+        if "tests" in options:
+            from controller import testing
+
+            return testing.main(options)
         virtual = options.get("clock") == "virtual"
         session = Session(options["directory"], machine_pins() if options.get("pins", 1) else None)
         scheduler = session.scheduler

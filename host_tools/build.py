@@ -143,9 +143,9 @@ class Program:
         return Bundle(self.manifest(), parts)
 
 
-def check(project: Project, rules: bool = False) -> Checked:
+def check(project: Project, rules: bool = False, tests: bool = False) -> Checked:
     """Check wiring and program, together as far as each is sound alone. `rules`: also look for
-    what compiles and is hardly meant."""
+    what compiles and is hardly meant; `tests`: also look into the test files."""
     from host_tools.compiler.compilation import Options, compile_sources
 
     outside = project.wiring.variable_names()
@@ -158,6 +158,10 @@ def check(project: Project, rules: bool = False) -> Checked:
         rows = resolve(project.wiring, compilation.layout, compilation.program.tasks, reporter)
         _check_floats(project, compilation, reporter)
         diagnostics += reporter.diagnostics
+        if tests and project.tests:
+            from host_tools.testing.build import test_diagnostics
+
+            diagnostics += test_diagnostics(project)
     return Checked(project, project.wiring.policy.applied(diagnostics), compilation, rows)
 
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "fmt": "lay out Structured Text in the one way",
     "build": "write the bundle that a controller runs",
     "run": "run on the desk, in MicroPython, on an emulated Pico or a board",
+    "test": "run the tests that stand beside the program",
     "deploy": "put the program on a board to stay",
     "firmware": "make or find MicroPython for a board",
     "devices": "list boards on serial ports and what else can run programs here",

@@ -20,7 +20,9 @@ FILE = "takt.toml"
 @record(frozen=True)
 class Project:
     """What was found on disk. `diagnostics` are those of takt.toml; `names` the sources' paths in
-    the project, which go into the bundle, while `sources` carry names to show to a person."""
+    the project, which go into the bundle, while `sources` carry names to show to a person.
+    `tests` are sources, too, but no part of the program: `*_test.st`, and what is in a folder
+    `tests`; `test_names` their paths."""
 
     folder: Path
     wiring: Wiring
@@ -28,6 +30,8 @@ class Project:
     names: tuple[str, ...]
     diagnostics: tuple[Diagnostic, ...]
     has_file: bool = True
+    tests: tuple[Source, ...] = ()
+    test_names: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -147,7 +151,9 @@ def _read_sources(paths: Sequence[Path], reporter: Reporter) -> tuple[Source, ..
 
 def _load_files(places: Sequence[Path]) -> Project:
     reporter = Reporter()
-    sources = _read_sources(places, reporter)
+    tests = [place for place in places if is_test_file(place.name)]
+    program = [place for place in places if place not in tests]
+    sources = _read_sources(program, reporter)
     name = "".join(c if c.isascii() and c.isalnum() else "_" for c in places[0].stem)[:32]
     wiring = Wiring(
         name=name if name[:1].isalpha() else "program",
@@ -157,9 +163,11 @@ def _load_files(places: Sequence[Path]) -> Project:
         sources=(),
         source=Source(FILE, ""),
     )
-    names = tuple(place.name for place in places)
+    names = tuple(place.name for place in program)
+    read = _read_sources(tests, reporter)
     found = tuple(reporter.diagnostics)
-    return Project(_here(), wiring, sources, names, found, has_file=False)
+    test_names = tuple(place.name for place in tests)
+    return Project(_here(), wiring, sources, names, found, False, read, test_names)
 
 
 def _load_folder(folder: Path) -> Project:
@@ -170,11 +178,33 @@ def _load_folder(folder: Path) -> Project:
         wiring = Wiring("unnamed", "0.1.0", "auto", None, (), source=source)
     paths: list[Path] = []
     for pattern, span in wiring.sources:
-        found = _match(folder, pattern, span, reporter)
-        paths += [p for p in found if p not in paths]
+        matched = _match(folder, pattern, span, reporter)
+        paths += [p for p in matched if p not in paths]
+
+    def name(path: Path) -> str:
+        return path.relative_to(folder).as_posix()
+
+    tests = sorted({*(p for p in paths if is_test_file(name(p))), *_test_files(folder, paths)})
+    paths = [path for path in paths if path not in tests]
     sources = _read_sources(paths, reporter)
-    names = tuple(path.relative_to(folder).as_posix() for path in paths)
-    return Project(folder, wiring, sources, names, tuple(reporter.diagnostics))
+    read = _read_sources(tests, reporter)
+    found = tuple(reporter.diagnostics)
+    names, test_names = tuple(map(name, paths)), tuple(map(name, tests))
+    return Project(folder, wiring, sources, names, found, True, read, test_names)
+
+
+def is_test_file(name: str) -> bool:
+    """Whether a file holds tests and nothing of the program, by its path in the project."""
+    path = Path(name)
+    return path.stem.lower().endswith("_test") or "tests" in path.parts[:-1]
+
+
+def _test_files(folder: Path, paths: Sequence[Path]) -> set[Path]:
+    """Test files that no pattern names: beside the sources, and in the folder `tests`."""
+    found = set((folder / "tests").rglob("*.st"))
+    for place in {folder, *(path.parent for path in paths)}:
+        found |= set(place.glob("*_test.st"))
+    return {path for path in found if path.is_file()}
 
 
 def _match(folder: Path, pattern: str, span: Span, reporter: Reporter) -> list[Path]:

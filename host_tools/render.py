@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from io import StringIO
 from types import TracebackType
 from typing import IO, Any
 
@@ -34,6 +35,11 @@ class Style:
         if terminal:
             with suppress(OSError, ValueError):
                 self.columns = os.get_terminal_size(stream.fileno()).columns or _COLUMNS
+
+    @classmethod
+    def plain(cls) -> Style:
+        """For files: no colours."""
+        return cls(StringIO())
 
     def __call__(self, color: str, text: str) -> str:
         return f"\033[{_CODES[color]}m{text}\033[0m" if self.on and text else text
@@ -87,6 +93,19 @@ def diagnostic_text(d: Diagnostic, style: Style) -> str:
         lines.append(" " * width + style("blue", " = ") + style("bold", "help") + f": {first}")
         lines += [" " * (width + 9) + line for line in rest]
     return "\n".join(lines)
+
+
+def marked(span: Span, label: str, color: str, style: Style) -> list[str]:
+    """Where a span is, its line, and marks under it; only the place where the text is not here."""
+    width = len(str(span.line))
+    place = " " * width + style("blue", "-->") + f" {span}"
+    if not span.source.text:
+        return [place]
+    bar = style("blue", " " * (width + 1) + "|")
+    line, before, under = _excerpt(span, "^", max(style.columns - width - 3, 20))
+    number = style("blue", f"{span.line:>{width}} |")
+    said = style(color, f"{under} {label}".rstrip())
+    return [place, bar, f"{number} {line}".rstrip(), f"{bar} {before}{said}"]
 
 
 def _excerpt(span: Span, mark: str, columns: int) -> tuple[str, str, str]:

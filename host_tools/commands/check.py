@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
         policy = replace(project.wiring.policy, warnings="error")
         project = replace(project, wiring=replace(project.wiring, policy=policy))
     with Progress(f"checking {project.name}"):
-        checked = check(project, True)
+        checked = check(project, True, True)
     if options.json:
         found = [diagnostic_json(d) for d in checked.diagnostics]
         print(json.dumps({"ok": checked.ok, "name": project.name, "diagnostics": found}))
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     quiet = options.json or options.sarif == "-"
     if checked.ok and not quiet and checked.compilation.program:
         tasks = ", ".join(t.name for t in checked.compilation.program.tasks)
-        files = len(project.sources)
+        files = len(project.sources) + len(project.tests)
         what = f"tasks: {tasks}" if checked.runs else "no PROGRAM: there is nothing to run"
         print(f"{project.name}: ok, {files} file{'s' if files != 1 else ''}, {what}")
     return OK if checked.ok else PROGRAM

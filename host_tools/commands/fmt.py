@@ -50,9 +50,10 @@ def run(options: argparse.Namespace) -> int:
             )
         return _standard_input(options)
     project = load(*options.paths)
-    if not project.sources:
+    sources = (*project.sources, *project.tests)
+    if not sources:
         raise Rejected(project, project.diagnostics)
-    results = [_result(source.name, _read(Path(source.name))) for source in project.sources]
+    results = [_result(source.name, _read(Path(source.name))) for source in sources]
     if not options.check and not options.diff:
         for result in results:
             if result.is_changed:

@@ -131,6 +131,14 @@ CODES: dict[str, str] = {
     "E0380": "SFC inside of an action",
     "E0382": "condition of a transition that is not Structured Text",
     "E0383": "step named twice in one transition",
+    # E0390-E0409: tests
+    "E0390": "test in the wrong place",
+    "E0391": "belongs into a TEST",
+    "E0392": "two tests of one name",
+    "E0393": "this cannot be mocked",
+    "E0394": "values that an assertion cannot compare",
+    "E0395": "test without a name",
+    "E0396": "time goes forward only",
     # W0300-W0399: what compiles and is hardly meant
     "W0301": "two tasks write one variable",
     "W0302": "memory addresses of two sizes do not overlap",

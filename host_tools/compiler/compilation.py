@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import gc
-import re
 import sys
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from host_tools.compiler import ir, tree
 from host_tools.compiler.declarations import MAX_BYTES, Declarations, declared
 from host_tools.compiler.diagnostics import Diagnostic, Reporter, in_order
-from host_tools.compiler.initial import write_initial
+from host_tools.compiler.initial import runs, write_initial
 from host_tools.compiler.layout import (
     AREA_UNIT,
     HEADER_SIZE,
@@ -33,6 +32,8 @@ from host_tools.compiler.lowering.crosscheck import (
 )
 from host_tools.compiler.lowering.notes import Notes
 from host_tools.compiler.lowering.pou import located_fits, located_symbol, lower_pou
+from host_tools.compiler.lowering.test_units import collect, lower_tests, place_variables
+from host_tools.compiler.lowering.testing import Harness
 from host_tools.compiler.lreal import uses_lreal
 from host_tools.compiler.parser import parse
 from host_tools.compiler.source import Source, Span, position
@@ -50,6 +51,9 @@ from host_tools.compiler.types import (
 )
 from host_tools.record import field, record
 
+if TYPE_CHECKING:
+    from host_tools.compiler.test_build import Suite
+
 DEFAULT_BUDGET = 200_000
 """Back-edges a task release may take before it counts as a runaway loop."""
 
@@ -62,22 +66,27 @@ RECURSION = 20_000
 class Options:
     """`areas`: least sizes in bytes of "IX", "IW", ... (what the wiring file needs). `rules`: also
     look for what compiles and is hardly meant; `outside` are folded names that the wiring file
-    uses, so that these rules know of it."""
+    uses, so that these rules know of it. `tests`: build what runs the TEST blocks in place of the
+    tasks; `coverage`: the indices of the sources whose statements note that they were reached."""
 
     areas: dict[str, int] = field(default_factory=dict)
     budget: int = DEFAULT_BUDGET
     rules: bool = False
     outside: frozenset[str] = frozenset()
+    tests: bool = False
+    coverage: frozenset[int] = frozenset()
 
 
 @record()
 class Compilation:
-    """`program` and `layout` are None where there were errors."""
+    """`program` and `layout` are None where there were errors; `suite` is there in a build for
+    tests."""
 
     diagnostics: list[Diagnostic]
     sources: list[Source]
     program: ir.Program | None = None
     layout: dict[str, Any] | None = None
+    suite: Suite | None = None
 
     @property
     def ok(self) -> bool:
@@ -97,7 +106,12 @@ def compile_sources(sources: Iterable[Source], options: Options | None = None) -
         if not _are_whole(units, reporter.diagnostics):
             return Compilation(in_order(reporter.diagnostics), numbered)
         reporter.end_of_syntax()
-        program, layout = _Linker(units, numbered, reporter, options or Options()).link()
+        options = options or Options()
+        linker = Linker
+        if options.tests:
+            from host_tools.compiler.test_build import TestLinker as linker
+        linked = linker(units, numbered, reporter, options)
+        program, layout = linked.link()
     finally:
         sys.setrecursionlimit(before)
         if collecting:
@@ -105,7 +119,7 @@ def compile_sources(sources: Iterable[Source], options: Options | None = None) -
     told = without_suppressed(reporter.diagnostics)
     result = Compilation(in_order(told), numbered)
     if not reporter.has_errors:
-        result.program, result.layout = program, layout
+        result.program, result.layout, result.suite = program, layout, linked.suite
     return result
 
 
@@ -116,7 +130,7 @@ def _are_whole(units: list[tree.Unit], errors: list[Diagnostic]) -> bool:
         (start, d.span)
         for unit in units
         for d in unit.declarations
-        if isinstance(d, tree.Pou) and (start := _start_of_body(d)) >= 0
+        if isinstance(d, tree.Pou | tree.TestBlock) and (start := _start_of_body(d)) >= 0
     ]
     return all(
         d.code != "E0119"
@@ -129,15 +143,17 @@ def _are_whole(units: list[tree.Unit], errors: list[Diagnostic]) -> bool:
     )
 
 
-def _start_of_body(pou: tree.Pou) -> int:
+def _start_of_body(pou: tree.Pou | tree.TestBlock) -> int:
     """Where the statements, the chart or the actions of a POU begin; -1 where it has none."""
+    if isinstance(pou, tree.TestBlock):
+        return pou.body[0].span.start if pou.body else -1
     chart = [*pou.sfc.steps, *pou.sfc.transitions] if pou.sfc is not None else []
     within = pou.span
     starts = [n.span.start for n in (*pou.body[:1], *chart, *pou.actions)]
     return min((s for s in starts if within.start <= s <= within.end), default=-1)
 
 
-class _Linker:
+class Linker:
     """Puts one program together."""
 
     def __init__(
@@ -162,11 +178,14 @@ class _Linker:
         self._depths: dict[str, int] = {}
         self.notes = Notes() if options.rules else None
         self._oversized = False
+        self.harness: Harness | None = None
+        self.suite: Suite | None = None
+        self.tests = collect(self.names, units)
 
     # --- the order of things -----------------------------------------------------------------
 
     def link(self) -> tuple[ir.Program, dict[str, Any]]:
-        plans, instances = configure(self.names)
+        plans, instances = self._configure()
         self.image = Image(len(plans))
         self.image.place_areas(self._area_sizes())
         retained = self._allocate(instances)
@@ -177,6 +196,7 @@ class _Linker:
             self._retained_symbol(variable)
             self._check_size(self._waiting[id(variable)].span)
         retain = (retain_start, self.image.align() - retain_start)
+        self._lower_tests()
         self._lower_everything(plans, instances)
         self._check_unused()
         tasks, size = self._tasks(plans)
@@ -206,6 +226,23 @@ class _Linker:
         outside = self.options.outside
         rules.check(self.names, notes, self.units, programs, self.touches, outside)
 
+    def _configure(self) -> tuple[list[TaskPlan], list[ProgramInstance]]:
+        return configure(self.names)
+
+    def _lower_tests(self) -> None:
+        """Tests are no part of the program: they are checked and thrown away."""
+        if not self.tests:
+            return
+
+        def make_body() -> Body:
+            body = self._body()
+            body.notes = None
+            body.statics = lambda t, init, name: 0
+            return body
+
+        place_variables(self.names, self.tests, 0)
+        lower_tests(make_body, self.tests, Harness(lambda t: 0))
+
     def _check_size(self, span: Span) -> None:
         """Report, once, that the image becomes too large with what stands at `span`."""
         if self.image.at > MAX_BYTES and not self._oversized:
@@ -221,7 +258,7 @@ class _Linker:
             sizes[name] = max(sizes.get(name, 0), size)
 
         for unit in self.units:
-            for node in unit.directs:
+            for node in self._directs(unit):
                 where = direct_offset(node)
                 if where is not None and where[0] <= MAX_ADDRESS:
                     unit_size = {"X": 1, "B": 1, "W": 2, "D": 4, "L": 8}[node.size]
@@ -238,6 +275,9 @@ class _Linker:
                     ) and located_fits(decl.location, t):
                         need(area_of(decl.location), where[0] + size_align(t)[0])
         return sizes
+
+    def _directs(self, unit: tree.Unit) -> Iterable[tree.Direct]:
+        return unit.directs
 
     def _all_blocks(self) -> Iterable[Iterable[tree.VarBlock]]:
         for unit in self.units:
@@ -325,10 +365,12 @@ class _Linker:
                     self.names.static_symbols[id(ident)] = symbol
 
     def _locate_hidden(self, used: set[int]) -> None:
-        """Initial values of what function blocks declare AT an address; it has no path."""
+        """Initial values of what function blocks declare AT an address; it has no path. In a build
+        for tests a program is one."""
+        kinds = ("FUNCTION_BLOCK",) if self.harness is None else ("FUNCTION_BLOCK", "PROGRAM")
         for unit in self.units:
             for d in unit.declarations:
-                if not isinstance(d, tree.Pou) or id(d) in used or d.kind != "FUNCTION_BLOCK":
+                if not isinstance(d, tree.Pou) or id(d) in used or d.kind not in kinds:
                     continue
                 for block, decl, ident in declared(d.blocks):
                     if decl.location is None or decl.init is None:
@@ -394,10 +436,13 @@ class _Linker:
         body.statics = self.static_constant
         body.notes = self.notes
         body.action = lambda pou, action: self._action(pou, action, program)
+        body.harness = self.harness
         return body
 
     def _function(self, pou: tree.Pou, span: Span) -> str:
         name = self.function_names.get(id(pou))
+        if name is None and pou.kind == "PROGRAM" and self.harness is None:
+            return f"program {pou.name.name}"  # called by a test that is only checked
         if name is None:
             name = pou.name.name
             if name in self.taken_names:
@@ -444,7 +489,7 @@ class _Linker:
         for unit in self.units:
             for d in unit.declarations:
                 if isinstance(d, tree.Pou):
-                    if d.kind != "PROGRAM":
+                    if d.kind != "PROGRAM" or self.harness is not None:
                         self._function(d, d.name.span)
                     elif id(d) not in used:
                         lower_pou(self._body, d, d.name.name)
@@ -568,7 +613,7 @@ class _Linker:
                 write_initial(self.names, data, v.offset, v.type, v.init)
         for offset, t, init in self.constants.values():
             write_initial(self.names, data, offset, t, init)
-        return _runs(data, HEADER_SIZE + TASK_SIZE * self.image.tasks)
+        return runs(data, HEADER_SIZE + TASK_SIZE * self.image.tasks)
 
     def _initial_bit(self, data: bytearray, v: Allocated) -> None:
         if v.init is None or v.bit is None:
@@ -597,11 +642,3 @@ def _ranges(
         else:
             found.append([offset, size])
     return tuple((a, b) for a, b in found)
-
-
-_RUN = re.compile(rb"[^\0]++(?:\0{1,14}[^\0]++)*+")
-
-
-def _runs(data: bytearray, start: int) -> list[tuple[int, bytes]]:
-    """The parts of `data` that are not zero; gaps under 16 bytes stay inside a run."""
-    return [(m.start(), m.group()) for m in _RUN.finditer(bytes(data), start)]

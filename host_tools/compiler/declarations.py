@@ -41,6 +41,9 @@ MAX_BYTES = 1 << 24
 
 Declared = tuple[tree.VarBlock, tree.VarDecl, tree.Identifier]
 
+MOCKED, CALLS = "mocked?", "calls?"
+"""Hidden members of instances in a build for tests with mocks; no source can name them."""
+
 
 def declared(blocks: Iterable[tree.VarBlock]) -> Iterator[Declared]:
     """Every declared name with its block and declaration, in order."""
@@ -48,6 +51,16 @@ def declared(blocks: Iterable[tree.VarBlock]) -> Iterator[Declared]:
         for decl in block.decls:
             for name in decl.names:
                 yield block, decl, name
+
+
+def add_mock_fields(t: FbType) -> None:
+    """Room for whether an instance is mocked and how often it was called."""
+    for name, of in ((CALLS, ELEMENTARY["UDINT"]), (MOCKED, ELEMENTARY["BOOL"])):
+        if name not in t.fields:
+            size, align = size_align(of)
+            offset = (t.size + align - 1) // align * align
+            t.fields[name] = Field(name, of, offset, None, t.pou.name.span)
+            t.size, t.align = offset + size, max(t.align, align)
 
 
 class Declarations:
@@ -77,7 +90,8 @@ class Declarations:
         self._constants: dict[int, Symbol | None] = {}
         self._evaluating: list[tree.Identifier] = []
         self._locals: dict[int, dict[str, Declared]] = {}
-        self._extents: dict[Source, list[tuple[int, tree.Pou]]] = {}
+        self.has_mocks = False
+        self._extents: dict[Source, list[tuple[int, tree.Pou | tree.TestBlock]]] = {}
         self._collect()
 
     # --- collecting --------------------------------------------------------------------------
@@ -95,17 +109,19 @@ class Declarations:
                             self.type_decls[fold(d.name.name)] = d
                     case tree.GlobalVars():
                         self._add_globals([d.block])
+                    case tree.TestBlock():
+                        self._add_extent(d)
                     case tree.Configuration():
                         self._add_configuration(d)
         for name, type_decl in self.type_decls.items():
             if isinstance(type_decl.spec, tree.EnumSpec):
                 self.named_type(name, type_decl.name.span)
 
-    def _add_extent(self, pou: tree.Pou) -> None:
+    def _add_extent(self, pou: tree.Pou | tree.TestBlock) -> None:
         self._extents.setdefault(pou.span.source, []).append((pou.span.start, pou))
 
-    def enclosing(self, span: Span) -> tree.Pou | None:
-        """The POU in whose text `span` lies."""
+    def enclosing(self, span: Span) -> tree.Pou | tree.TestBlock | None:
+        """The POU or test in whose text `span` lies."""
         extents = self._extents.get(span.source, [])
         at = bisect_right(extents, span.start, key=lambda e: e[0]) - 1
         if at < 0 or extents[at][1].span.end < span.end:
@@ -617,6 +633,8 @@ class Declarations:
                     t.fields[fold(ident.name)].constant = True
                 if decl.edge is not None and block.kind == "VAR_INPUT":
                     self._edge_fields(t, decl, ident, retain)
+        if self.has_mocks:
+            add_mock_fields(t)
         self._resolving.pop()
         self._close(t, pou.name.span)
         self._fb_types[id(pou)] = t

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from host_tools.compiler import tree
@@ -189,3 +190,11 @@ def _wrong_shape(names: Declarations, init: tree.Expr, t: Type, form: str) -> No
     names.reporter.report(
         "E0221", f"this is no initial value for {t}", init.span, help=f"write {form}"
     )
+
+
+_RUN = re.compile(rb"[^\0]++(?:\0{1,14}[^\0]++)*+")
+
+
+def runs(data: bytearray, start: int) -> list[tuple[int, bytes]]:
+    """The parts of `data` that are not zero; gaps under 16 bytes stay inside a run."""
+    return [(m.start(), m.group()) for m in _RUN.finditer(bytes(data), start)]

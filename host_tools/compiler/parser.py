@@ -25,6 +25,7 @@ from host_tools.compiler.syntax.declarations import (
 from host_tools.compiler.syntax.sfc import trailing_actions
 from host_tools.compiler.syntax.simple_statements import at_declaration
 from host_tools.compiler.syntax.statements import PARTS, stray
+from host_tools.compiler.syntax.test_blocks import at_test_block, test_block
 from host_tools.compiler.tree import Declaration, Unit
 
 # The END that comes next, and what was forgotten before the declarations it ends.
@@ -79,6 +80,8 @@ def _declaration(c: Cursor, found: list[Declaration], told: set[str]) -> Declara
         c.advance()
     elif c.at_word("ACTION", "ACTIONS"):
         trailing_actions(c, found)
+    elif at_test_block(c):
+        return test_block(c)
     elif c.at_word(*PARTS):
         unsupported_part(c, told)
     elif c.at_word("USING"):

@@ -441,6 +441,41 @@ class Return(Statement):
     pass
 
 
+# --- tests -----------------------------------------------------------------------------------
+
+
+class TestBlock(Declaration):
+    """kind: "TEST" with a `name`, "SETUP", "TEARDOWN". `directs` lists the Direct nodes inside,
+    which are not among those of the Unit."""
+
+    __test__ = False
+
+    kind: str
+    name: Literal | None
+    blocks: tuple[VarBlock, ...]
+    body: tuple[Statement, ...]
+    directs: tuple[Direct, ...] = ()
+
+
+class Mock(Statement):
+    """`MOCK instance;`"""
+
+    target: Expr
+
+
+class MockFunction(Statement):
+    """`MOCK_FUNCTION name RETURNS value;`"""
+
+    name: Identifier
+    value: Expr | None
+
+
+class Cover(Statement):
+    """Stands in no source: notes that `point` was reached (host_tools/compiler/coverage.py)."""
+
+    point: int
+
+
 class Unit(Node):
     """One parsed source. `directs` lists every Direct node of the source, in order."""
 

@@ -20,7 +20,10 @@ def test_one_mistake_is_one_diagnostic(case: Case) -> None:
 
 
 def test_every_code_of_the_middle_has_a_case() -> None:
-    """The rules, W0303 to W0329, have their cases in warnings.txt."""
+    """The rules, W0303 to W0329, have their cases in warnings.txt, two are the
+    parser's."""
     rules = {code for code in CODES if "W0303" <= code <= "W0329"}
-    own = {code for code in CODES if code[:3] in ("E02", "E03", "W03")} - rules
+    own = (
+        {code for code in CODES if code[:3] in ("E02", "E03", "W03")} - rules - {"E0390", "E0395"}
+    )
     assert own == {c.code for c in CASES} - {"E0105", "E0107"}

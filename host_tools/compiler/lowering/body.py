@@ -15,12 +15,14 @@ from host_tools.compiler.types import FbType, StringType, Type, Unknown, kind_of
 
 if TYPE_CHECKING:
     from host_tools.compiler.declarations import Declarations
+    from host_tools.compiler.lowering.testing import Harness
 
 
 class Body:
     """What lowering one function, block body, program or task needs to know and collects.
 
-    `function` gives the Func name of a callee and makes sure that it is lowered.
+    `function` gives the Func name of a callee and makes sure that it is lowered. `harness` is
+    there in a build for tests, and in the tests themselves (`in_test`).
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class Body:
         self.statics: Callable[[Type, tree.Expr | None, str], int] | None = None
         self.pou: tree.Pou | None = None
         self.action: Callable[[tree.Pou, tree.Action], str] | None = None
+        self.harness: Harness | None = None
+        self.in_test = False
         self.make_return: Callable[[], None] = lambda: self.emit(ir.Return())
         self._last_mark = -1
 
@@ -123,6 +127,12 @@ class Body:
         """The statement that copies the aggregate `value`."""
         assert value.addr is not None
         return ir.Copy(to, value.addr, size_align(value.type)[0])
+
+    def now(self) -> ir.Expr:
+        """The logical clock. That of a test stands until the test advances it."""
+        if self.harness is not None:
+            return ir.Load("i64", ir.Addr("static", self.harness.clock))
+        return ir.Intrinsic("i64", "now")
 
     # --- names -------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ def call(
 ) -> Value | None:
     """Lower a call; None where it has no value or was reported. `wants_value`: to have none is a
     mistake."""
-    from host_tools.compiler.lowering import standard
+    from host_tools.compiler.lowering import standard, testing
 
     callee = node.callee
     if isinstance(callee, tree.Name):
@@ -102,6 +102,8 @@ def call(
                 return _function(body, node, pou)
             if pou is not None:
                 _not_callable(body, callee, pou)
+                return None
+            if testing.is_for_tests(body, node, callee):
                 return None
             known = body.declarations.pou_names() + standard.names() + body.names()
             body.reporter.report(

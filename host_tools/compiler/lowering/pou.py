@@ -13,6 +13,7 @@ from host_tools.compiler.lowering.body import Body, scalar_const
 from host_tools.compiler.lowering.calls import by_reference, parameters
 from host_tools.compiler.lowering.sfc import lower_chart
 from host_tools.compiler.lowering.statements import statements
+from host_tools.compiler.lowering.testing import prologue
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Symbol, Touch
 from host_tools.compiler.tree import fold
@@ -85,6 +86,8 @@ def _lower(
     if action is None:
         edges.detect(body)
         control.enter(body, pou)
+        if body.harness is not None:
+            prologue(body, pou)
     if body.frame > MAX_BYTES:
         body.declarations.too_large("the local variables would take", body.frame, pou.name.span)
         body.frame = 0
@@ -229,7 +232,7 @@ def _other_variables(body: Body, pou: tree.Pou, in_action: bool) -> None:
         if decl.edge is not None:
             edges.check(body, pou, block, decl)
         if block.kind == "VAR_EXTERNAL":
-            _external(body, block, decl, ident)
+            external(body, block, decl, ident)
         elif "CONSTANT" in block.qualifiers and block.kind not in PARAMETER_SECTIONS:
             _constant(body, block, decl, ident)
         elif decl.location is not None and pou.kind == "FUNCTION":
@@ -243,7 +246,7 @@ def _other_variables(body: Body, pou: tree.Pou, in_action: bool) -> None:
             add_symbol(body, Symbol(ident.name, UNKNOWN, "const", 0, ident.span))
         elif decl.location is not None:
             if pou.kind != "PROGRAM" or fold(ident.name) not in body.symbols:
-                _located(body, block, decl, ident)
+                located(body, block, decl, ident)
         elif block.kind == "VAR_STAT" and pou.kind != "PROGRAM":
             add_symbol(body, body.declarations.static_symbols[id(ident)])
         elif block.kind == "VAR_TEMP" and in_action:
@@ -261,9 +264,7 @@ def _other_variables(body: Body, pou: tree.Pou, in_action: bool) -> None:
             add_symbol(body, Symbol(ident.name, UNKNOWN, "const", 0, ident.span))
 
 
-def _external(
-    body: Body, block: tree.VarBlock, decl: tree.VarDecl, ident: tree.Identifier
-) -> None:
+def external(body: Body, block: tree.VarBlock, decl: tree.VarDecl, ident: tree.Identifier) -> None:
     t = body.declarations.resolve(decl.type)
     symbol = body.declarations.global_constant(ident.name)
     symbol = symbol or body.declarations.global_symbols.get(fold(ident.name))
@@ -304,7 +305,7 @@ def _constant(
     add_symbol(body, symbol)
 
 
-def _located(body: Body, block: tree.VarBlock, decl: tree.VarDecl, ident: tree.Identifier) -> None:
+def located(body: Body, block: tree.VarBlock, decl: tree.VarDecl, ident: tree.Identifier) -> None:
     assert body.direct is not None
     t = body.declarations.resolve(decl.type)
     assert decl.location is not None

@@ -96,7 +96,7 @@ def _flag(body: Body, name: str) -> ir.Expr | None:
 def _clock(body: Body) -> ir.Expr:
     """What has passed since the last call: nothing at the first, and after a restart of the
     controller, which sets the clock back."""
-    now = body.temporary(ir.Intrinsic("i64", "now"))
+    now = body.temporary(body.now())
     last = _member(body, "__SFC", "LAST")
     pause = _flag(body, "SFCPause")
     if pause is not None:

@@ -640,7 +640,7 @@ def _concat(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type |
 
 
 def _time(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
-    return Value(TIME, ir.Intrinsic("i64", "now"), node.span)
+    return Value(TIME, body.now(), node.span)
 
 
 def _day_of_week(

@@ -9,7 +9,7 @@ from host_tools.compiler import ir, tree
 from host_tools.compiler.constants import wrap
 from host_tools.compiler.diagnostics import Label
 from host_tools.compiler.ir import INT_RANGE
-from host_tools.compiler.lowering import calls
+from host_tools.compiler.lowering import calls, testing
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.lowering.expressions import (
     constant_value,
@@ -59,7 +59,8 @@ def statement(body: Body, node: tree.Statement) -> None:
         case tree.Assign():
             assign(body, node)
         case tree.CallStatement():
-            calls.call(body, node.call)
+            if not (body.in_test and testing.call(body, node.call)):
+                calls.call(body, node.call)
         case tree.If():
             branch(body, node.branches, node.orelse)
         case tree.Case():
@@ -82,6 +83,8 @@ def statement(body: Body, node: tree.Statement) -> None:
             body.emit(ir.Break() if leave else ir.Continue())
         case tree.Return():
             body.make_return()
+        case tree.Cover() | tree.Mock() | tree.MockFunction():
+            testing.statement(body, node)
 
 
 # --- assignment ------------------------------------------------------------------------------

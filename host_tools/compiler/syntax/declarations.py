@@ -16,6 +16,7 @@ from host_tools.compiler.syntax.expressions import (
 from host_tools.compiler.syntax.sfc import WORDS, Parts, chart_part, finished
 from host_tools.compiler.syntax.simple_statements import at_declaration, told_misplaced
 from host_tools.compiler.syntax.statements import PARTS, at_part, statements, stray
+from host_tools.compiler.syntax.test_blocks import TEST_WORDS, misplaced_test
 from host_tools.compiler.syntax.type_specs import type_name, type_spec, var_block
 from host_tools.compiler.tree import (
     Argument,
@@ -137,6 +138,8 @@ def pou(c: Cursor) -> Pou | None:
                 blocks.append(block)
         elif found in UNIT_KEYWORDS or found in _POU_ENDS or found == "eof":
             break
+        elif found == "name" and at_part(c) and c.at_word(*TEST_WORDS):
+            misplaced_test(c, kind)
         elif found == "name" and at_part(c):
             if c.at_word(*WORDS):
                 chart_part(c, parts)

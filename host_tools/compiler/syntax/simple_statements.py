@@ -11,6 +11,7 @@ from host_tools.compiler.syntax.expressions import (
     expression,
     operand,
 )
+from host_tools.compiler.syntax.mocks import at_mock, mock
 from host_tools.compiler.tree import (
     Assign,
     Call,
@@ -40,6 +41,8 @@ def simple_statement(c: Cursor) -> Statement | None:
     index, directs = c.index, len(c.directs)
     if token.kind == "name":
         follows = c.peek().kind
+        if follows == "name" and at_mock(c):
+            return mock(c)
         if follows in _NOT_AFTER_NAME and _misspelt_keyword(c):
             return None
         if follows in _IN_DECLARATION and at_declaration(c):
