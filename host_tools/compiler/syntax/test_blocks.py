@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from host_tools.compiler.lexer import END_KEYTEST_WORDS, VAR_KEYTEST_WORDS
-from host_tools.compiler.syntax.cursor import UNIT_KEYTEST_WORDS, Cursor
+from host_tools.compiler.lexer import END_KEYWORDS, VAR_KEYWORDS
+from host_tools.compiler.syntax.cursor import UNIT_KEYWORDS, Cursor
 from host_tools.compiler.syntax.simple_statements import at_declaration, told_misplaced
 from host_tools.compiler.syntax.statements import PARTS, at_part, statements, stray
 from host_tools.compiler.syntax.type_specs import var_block
@@ -33,7 +33,7 @@ def test_block(c: Cursor) -> TestBlock:
     while True:
         c.anchor = c.tok.start
         index, found = c.index, c.tok.kind
-        if found in VAR_KEYTEST_WORDS:
+        if found in VAR_KEYWORDS:
             if body:
                 c.error(
                     "E0119",
@@ -42,7 +42,7 @@ def test_block(c: Cursor) -> TestBlock:
                 )
                 c.broken = False
             blocks.append(var_block(c))
-        elif found in UNIT_KEYTEST_WORDS or found in _ENDS or found == "eof":
+        elif found in UNIT_KEYWORDS or found in _ENDS or found == "eof":
             break
         elif found == "name" and (
             at_part(c) or (c.at_word(*TEST_WORDS) and c.peek().kind == "VAR")
@@ -56,14 +56,14 @@ def test_block(c: Cursor) -> TestBlock:
             )
             _step_over(c)
         elif found == "name" and c.next_firm() == "END_VAR" and at_declaration(c):
-            if c.peek().kind != "name" or not c.respell(VAR_KEYTEST_WORDS):
+            if c.peek().kind != "name" or not c.respell(VAR_KEYWORDS):
                 told_misplaced(c)
                 c.broken = False
                 blocks.append(var_block(c, "VAR"))
         else:
             body += statements(c)
             if c.index == index and c.tok.kind == found:
-                stray(c) if found in END_KEYTEST_WORDS else c.advance()
+                stray(c) if found in END_KEYWORDS else c.advance()
     c.open.pop()
     c.close(opening, end)
     span = c.span(opening.start)
@@ -101,7 +101,7 @@ def misplaced_test(c: Cursor, kind: str) -> None:
 
 def _step_over(c: Cursor) -> None:
     end = PARTS[c.tok.text.upper()]
-    while c.tok.kind not in UNIT_KEYTEST_WORDS and c.tok.kind not in _ENDS and c.tok.kind != "eof":
+    while c.tok.kind not in UNIT_KEYWORDS and c.tok.kind not in _ENDS and c.tok.kind != "eof":
         if c.advance().kind == end:
             break
     c.accept(";")
