@@ -102,7 +102,7 @@ class Program:
             "version": wiring.version,
             "takt": version(),
             "board": wiring.board.name if wiring.board else "host",
-            "engine": "python",
+            "engine": self.engine,
             "built_from": _sources_hash(self.project),
             "layout": layout["hash"],
             "image_size": self.ir.image_size,
@@ -128,19 +128,45 @@ class Program:
             "mailbox": list(mailbox_room(written)),
         }
 
-    def bundle(self) -> Bundle:
-        """The bundle, with byte code. Raises Failure where mpy-cross is missing."""
+    @property
+    def engine(self) -> str:
+        """ "python" or "native"."""
+        return "native" if self.project.wiring.engine == "native" else "python"
+
+    def bundle(self, architecture: str | None = None) -> Bundle:
+        """The bundle, with byte code or with machine code for `architecture` (None: the board's).
+        Raises Failure where a compiler is missing."""
         from host_tools.bundle import Bundle, initial_part
         from host_tools.mpy import compile_mpy
 
-        source = self.python()
-        parts = {
-            "program.py": source.encode(),
-            "program.mpy": compile_mpy(source, "program.py"),
+        manifest = self.manifest()
+        if self.engine == "native":
+            from host_tools.native.module import program_module
+
+            architecture = architecture or self._architecture()
+            manifest["architecture"] = architecture
+            module = program_module(self.ir, self.source_names, architecture)
+            program = {"program.mpy": module}
+        else:
+            source = self.python()
+            program = {
+                "program.py": source.encode(),
+                "program.mpy": compile_mpy(source, "program.py"),
+            }
+        parts = program | {
             "initial": initial_part(self.ir.initial),
             "layout.json": json.dumps(self.layout, separators=(",", ":")).encode(),
         }
-        return Bundle(self.manifest(), parts)
+        return Bundle(manifest, parts)
+
+    def _architecture(self) -> str:
+        """That of the project's board, or of this computer's MicroPython."""
+        board = self.project.wiring.board
+        if board is not None and board.native:
+            return board.native
+        from host_tools.native.module import host_architecture
+
+        return host_architecture()
 
 
 def check(project: Project, rules: bool = False, tests: bool = False) -> Checked:
@@ -191,6 +217,8 @@ def _check_floats(project: Project, compilation: Compilation, reporter: Reporter
     board, program = project.wiring.board, compilation.program
     if board is None or program is None or board.floats == "double" or not program.uses_lreal:
         return
+    if project.wiring.engine == "native":
+        return
     span = _first_lreal(compilation)
     wiring = project.wiring.source
     at = wiring.text.find(f'"{board.name}"')
@@ -201,7 +229,7 @@ def _check_floats(project: Project, compilation: Compilation, reporter: Reporter
         "whose MicroPython has single-precision floats",
         span,
         others=others,
-        help="use REAL; the native engine is not supported yet",
+        help='use REAL, or write engine = "native" under [project]',
     )
 
 

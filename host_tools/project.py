@@ -45,10 +45,6 @@ def load(*paths: str | os.PathLike[str], engine: str | None = None) -> Project:
     wrong inside the files is in `diagnostics`; Failure is for what cannot be found or read.
     `engine` is used in place of what takt.toml says.
     """
-    if engine == "native":
-        raise Failure(
-            "the native engine is not supported yet", "use --engine python, or auto", USAGE
-        )
     project = _load(paths)
     if engine is None:
         return project

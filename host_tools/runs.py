@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from host_tools.build import Program
-from host_tools.failure import DEVICE, Failure
+from host_tools.failure import DEVICE, USAGE, Failure
 from host_tools.record import field, record
 from host_tools.render import Progress
 from host_tools.stimuli import Write
@@ -172,7 +172,7 @@ def _run_there(target: str, program: Program, request: Request) -> Result:
     from host_tools.report import REFRESH_MS, default_watch
     from host_tools.simulation import fault_of
 
-    bundle = program.bundle()
+    bundle = program.bundle(_architecture(target, program))
     manifest = bundle.manifest
     options = request.options()
     variables = Variables(program.layout)
@@ -225,6 +225,25 @@ def _run_there(target: str, program: Program, request: Request) -> Result:
 
 def _tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def _architecture(target: str, program: Program) -> str | None:
+    """Of the machine code for a target that is not the project's board."""
+    if program.engine == "python":
+        return None
+    if target == "pico":
+        return "armv6m"
+    if target == "micropython":
+        from host_tools.native.module import host_architecture
+
+        return host_architecture()
+    if target == "host":
+        raise Failure(
+            "the native engine runs on the host in virtual time only",
+            "leave --clock out, or use --on micropython",
+            USAGE,
+        )
+    return None
 
 
 @contextmanager

@@ -23,6 +23,17 @@ from host_tools.failure import Failure
 from host_tools.variables import Variables
 
 
+def _module(program: Program) -> Any:
+    """The program's logic, ready for a scheduler of this process."""
+    if program.engine == "native":
+        from host_tools.native.host import NativeProgram
+
+        return NativeProgram(program.ir)
+    module = types.ModuleType("program")
+    exec(compile(program.python(), "program.py", "exec"), module.__dict__)
+    return module
+
+
 class Simulation:
     """A program that stands between two release instants; `run` lets time pass.
 
@@ -35,9 +46,7 @@ class Simulation:
         self.program = program
         self.variables = Variables(program.layout)
         manifest = program.manifest()
-        source = program.python()
-        module = types.ModuleType("program")
-        exec(compile(source, "program.py", "exec"), module.__dict__)
+        module = _module(program)
         try:
             self.image: Any = im.create(
                 manifest["image_size"],

@@ -53,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(
             f"{path}: {path.stat().st_size} bytes, board {bundle.manifest['board']}, "
-            f"byte code {sizes['program.mpy']} bytes, image {program.ir.image_size} bytes, "
+            f"{'machine' if program.engine == 'native' else 'byte'} code "
+            f"{sizes['program.mpy']} bytes, image {program.ir.image_size} bytes, "
             f"layout {program.layout['hash']}"
         )
     sys.stdout.flush()

@@ -20,7 +20,7 @@ class NativeProgram:
     """`attach(image)` and `TASKS`, as in the module that the python engine makes."""
 
     def __init__(self, program: ir.Program) -> None:
-        library = ctypes.CDLL(str(compile_c(emit(program), _SHARED, ".so", {})))
+        library = ctypes.CDLL(str(compile_c(emit(program), _SHARED, ".so")))
         self._enter = library.takt_enter
         self._enter.argtypes = (ctypes.c_void_p, ctypes.c_uint32)
         self._enter.restype = ctypes.c_uint32

@@ -43,10 +43,25 @@ def zig_version() -> str:
     return run.stdout.strip()
 
 
-def compile_c(text: str, flags: Sequence[str], suffix: str, extra: dict[str, str]) -> Path:
-    """The file that `zig cc` makes of a C text with these flags, in the cache; `extra` holds
-    further files the flags name, by name. Raises Failure."""
-    parts = [zig_version(), *_MEANING, *flags, *extra.values(), runtime_text(), text]
+def zig(arguments: Sequence[str], folder: Path) -> None:
+    """Run zig in a folder. Raises Failure where it fails."""
+    zig_version()
+    run = subprocess.run(
+        [sys.executable, "-m", "ziglang", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        said = run.stderr.strip().splitlines()
+        errors = [line for line in said if "error:" in line] or said[-3:]
+        raise Failure(f"the C compiler refuses the program: {'; '.join(errors[:3])}")
+
+
+def compile_c(text: str, flags: Sequence[str], suffix: str) -> Path:
+    """The file that `zig cc` makes of a C text with these flags, in the cache. Raises Failure."""
+    parts = [zig_version(), *_MEANING, *flags, runtime_text(), text]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     kept = cache_folder() / "native" / f"{key}{suffix}"
     if kept.is_file():
@@ -55,21 +70,9 @@ def compile_c(text: str, flags: Sequence[str], suffix: str, extra: dict[str, str
     with tempfile.TemporaryDirectory(prefix="takt-") as name:
         folder = Path(name)
         (folder / "program.c").write_text(text, encoding="utf-8")
-        for file, content in extra.items():
-            (folder / file).write_text(content, encoding="utf-8")
         for file in RUNTIME:
             (folder / file).write_bytes((_HEADERS / file).read_bytes())
-        run = subprocess.run(
-            [sys.executable, "-m", "ziglang", "cc", *_MEANING, *flags, "program.c", "-o", "made"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if run.returncode:
-            said = run.stderr.strip().splitlines()
-            errors = [line for line in said if "error:" in line] or said[-3:]
-            raise Failure(f"the C compiler refuses the program: {'; '.join(errors[:3])}")
+        zig(["cc", *_MEANING, *flags, "program.c", "-o", "made"], folder)
         with contextlib.suppress(FileExistsError):
             write_whole(kept, (folder / "made").read_bytes())
     return kept

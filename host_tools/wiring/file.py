@@ -146,13 +146,6 @@ def read_wiring(source: Source, reporter: Reporter) -> Wiring | None:
     else:
         values = check_table(project, PROJECT, reporter, "[project]")
     board = _check_board(values, reporter) if values else None
-    if values and values["engine"] == "native":
-        reporter.report(
-            "E0606",
-            'engine "native" is not supported yet',
-            values.span("engine"),
-            help='write "auto": it takes the native engine as soon as there is one',
-        )
     io = root.get("io")
     channels = check_channels(io, board, reporter) if io else []
     server = _check_servers(root.get("server"), reporter)

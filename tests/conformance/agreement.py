@@ -24,6 +24,8 @@ from host_tools.compiler import ir
 from host_tools.compiler.compilation import Options, compile_sources
 from host_tools.device_files import runtime_files
 from host_tools.native.host import NativeProgram
+from host_tools.native.module import host_architecture
+from host_tools.record import replace
 from host_tools.remote import find_micropython, read_message, stage
 from host_tools.stimuli import write
 from host_tools.variables import Variables
@@ -51,6 +53,13 @@ class Job:
     bundle: Bundle
     stimulus: tuple[Row, ...]
     scans: int
+
+    def native(self, architecture: str) -> Bundle:
+        """The bundle with machine code."""
+        found = self.program.project
+        wiring = replace(found.wiring, engine="native")
+        program = replace(self.program, project=replace(found, wiring=wiring))
+        return program.bundle(architecture)
 
     @property
     def script(self) -> list[list[Any]]:
@@ -196,6 +205,10 @@ class Processes:
     def micropython(self, jobs: list[Job], scans: int | None = None) -> dict[str, Trace]:
         return self._run(find_micropython(), "micropython", "program.py", jobs, scans)
 
+    def native_micropython(self, jobs: list[Job], scans: int | None = None) -> dict[str, Trace]:
+        """Machine code in the .mpy of the unix port."""
+        return self._run(find_micropython(), "native", "program.py", jobs, scans)
+
     def _run(
         self, executable: str, target: str, without: str, jobs: list[Job], scans: int | None
     ) -> dict[str, Trace]:
@@ -203,7 +216,8 @@ class Processes:
         for j in jobs:
             slot = self.folder / target / j.name
             if not slot.exists():
-                stage(j.bundle, slot, skip=("layout.json", without))
+                bundle = j.native(host_architecture()) if target == "native" else j.bundle
+                stage(bundle, slot, skip=("layout.json", without))
             lines.append(json.dumps(j.options(str(slot), scans)) + "\n")
         file = self.folder / f"{target}.jobs"
         file.write_text("".join(lines))

@@ -65,7 +65,10 @@ def test_generated_programs_do_what_their_ir_says(
 def test_generated_programs_as_machine_code(generated: tuple[list[Job], Processes]) -> None:
     made, processes = generated
     sample = made[:40] + made[-20:]
-    found = differences(sample, ("host", processes.host), ("native", native))
+    host = ("host", processes.host)
+    found = differences(sample, host, ("native", native))
+    machine_code = ("machine code in MicroPython", processes.native_micropython)
+    found += differences(sample[::3], host, machine_code)
     assert not found, "\n".join([f"{len(found)} of {len(sample)} programs differ", *found])
 
 
@@ -77,6 +80,8 @@ def test_examples_on_every_engine_of_this_machine(tmp_path: Path) -> None:
     found = differences(made, host, ("MicroPython", processes.micropython))
     found += differences(made, host, ("the IR", reference))
     found += differences(made, host, ("native", native))
+    machine_code = ("machine code in MicroPython", processes.native_micropython)
+    found += differences(made, host, machine_code)
     assert not found, "\n".join(found)
 
 

@@ -36,8 +36,9 @@ START = "import device_agreement\ndevice_agreement.main('/jobs')"
 class Board:
     """Runs jobs one after another on an emulated Pico that is booted once for all of them."""
 
-    def __init__(self, uf2: Path) -> None:
+    def __init__(self, uf2: Path, engine: str) -> None:
         self.uf2 = uf2
+        self.engine = engine
 
     def run(self, jobs: list[Job], scans: int | None = None) -> dict[str, Trace]:
         files = {f"/lib/{name}": content for name, content in runtime_files().items()}
@@ -47,7 +48,9 @@ class Board:
         for j in jobs:
             slot = f"/{j.name}"
             lines.append(json.dumps(j.options(slot, scans)) + "\n")
-            for name, content in staged_files(j.bundle).items():
+            for name, content in staged_files(
+                j.native("armv6m") if self.engine == "native" else j.bundle
+            ).items():
                 files[f"{slot}/{name}"] = content
         files["/jobs"] = "".join(lines).encode()
         board = EmulatedPico(self.uf2)
@@ -65,5 +68,7 @@ def test_examples_and_generated_programs(
     for n, p in enumerate(generate.collect(PROGRAMS, small=True)):
         jobs.append(job(f"generated{n}", p.text, p.stimulus, tmp_path, SCANS))
     host = ("host", Processes(tmp_path).host)
-    found = differences(jobs, host, ("the emulated Pico", Board(pico_uf2).run))
+    board = ("the emulated Pico", Board(pico_uf2, "python").run)
+    native = ("the emulated Pico as machine code", Board(pico_uf2, "native").run)
+    found = differences(jobs, host, board) + differences(jobs, host, native)
     assert not found, "\n".join([f"{len(found)} of {len(jobs)} programs differ", *found])

@@ -232,7 +232,23 @@ def test_build_writes_the_same_bundle_again(
     assert json.loads(text(capsys)[0])["file"] == "demo.taktb"
     assert main(["build", "demo", "-o", "demo/main.st/x.taktb"]) == 2
     assert "cannot write" in text(capsys)[1]
-    assert main(["build", "demo", "--engine", "native"]) == 2
+
+
+def test_build_with_machine_code_writes_the_same_bundle_again(
+    demo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        command = ["build", "demo", "--engine", "native", "-o", f"{name}.taktb"]
+        assert main(command) == 0
+    from host_tools.bundle import read_bundle
+
+    assert "machine code" in text(capsys)[0]
+    assert Path("a.taktb").read_bytes() == Path("b.taktb").read_bytes()
+    bundle = read_bundle(Path("a.taktb"))
+    assert (bundle.manifest["engine"], bundle.manifest["architecture"]) == ("native", "armv6m")
+    assert list(bundle.parts) == ["program.mpy", "initial", "layout.json"]
+    # The header of a .mpy: version 6.3 for ARMv6-M.
+    assert bundle.parts["program.mpy"][:3] == bytes((0x4D, 6, 4 << 2 | 3))
 
 
 # --- run -------------------------------------------------------------------------------------
@@ -339,7 +355,7 @@ BAD_RUNS = [
     (["--script", "worse.json"], "not JSON"),
     (["--modbus-port", "65536"], "--modbus-port"),
     (["--trace-crc"], "--json"),
-    (["--engine", "native"], "not supported yet"),
+    (["--engine", "native", "--clock", "real"], "virtual time only"),
 ]
 
 

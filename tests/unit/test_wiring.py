@@ -34,7 +34,6 @@ MISTAKES = [
     ("«engine» = 1\nengine = 2\n", "E0600", ""),
     ("[«bus».field]\n", "E0606", "take this section out"),
     ("[«servers».modbus-tcp]\n", "E0601", "'server'"),
-    ('engine = «"native"»\n', "E0606", "auto"),
     ('engine = «"pyton"»\n', "E0604", "'python'"),
     ('sources = «"*.st"»\n', "E0603", '["*.st"]'),
     ("sources = «[]»\n", "E0604", ""),

@@ -70,6 +70,10 @@ def value(e: ir.Expr, scope: Scope) -> Text:
         case ir.Check(x=x, low=low, high=high, code=code, pos=pos):
             t = value(x, scope)
             k = "u8" if x.kind == "b1" else x.kind
+            least, most = ir.INT_RANGE[k]
+            low, high = max(low, least), min(high, most)
+            if low > high:  # no value of the kind passes
+                low, high = 1, 0
             bounds = f"{integer(low, k).text}, {integer(high, k).text}"
             return Text(f"check_{k}(m, {t.text}, {bounds}, {code}, {pos}u)")
         case ir.NotNull(x=x, pos=pos):
@@ -239,10 +243,11 @@ def _compare(e: ir.Compare, scope: Scope) -> Text:
     if e.a.kind in ("str", "wstr"):
         unit = 1 if e.a.kind == "str" else 2
         if e.op in ("eq", "ne"):
-            t = Text(f"str_same({a.text}, {b.text}, {unit}) {sign} 1", COMPARE)
             t = Text(f"{'' if e.op == 'eq' else '!'}str_same({a.text}, {b.text}, {unit})", SIGN)
         else:
             t = Text(f"str_order({a.text}, {b.text}, {unit}) {sign} 0", COMPARE)
+    elif e.a.kind in _REAL:
+        t = Text(f"{e.op}_{e.a.kind}({a.text}, {b.text})")
     else:
         t = Text(f"{a.at(SHIFT)} {sign} {b.at(SHIFT)}", COMPARE)
     return in_order(declared, t.text, t.prec)
@@ -254,8 +259,9 @@ def _convert(e: ir.Convert, scope: Scope) -> Text:
     if kind == source:
         return t
     if kind == "b1":
-        zero = "0.0f" if source == "f32" else "0.0" if source == "f64" else "0"
-        return Text(f"{t.at(SHIFT)} != {zero}", COMPARE)
+        if source in _REAL:
+            return Text(f"any_{source}({t.text})")
+        return Text(f"{t.at(SHIFT)} != 0", COMPARE)
     if source in _REAL and kind in ir.INT_RANGE:
         return Text(f"{source}_to_{kind}({t.text}, {int(e.truncate)})")
     return Text(f"({CTYPE[kind]}){t.at(SIGN)}", SIGN)

@@ -309,10 +309,47 @@ INLINE f32 abs_f32(f32 x) { return f32_of_bits(bits_f32(x) & 0x7FFFFFFF); }
 INLINE f64 abs_f64(f64 x) { return f64_of_bits(bits_f64(x) & ~(1ull << 63)); }
 INLINE f32 neg_f32(f32 x) { return f32_of_bits(bits_f32(x) ^ 0x80000000); }
 INLINE f64 neg_f64(f64 x) { return f64_of_bits(bits_f64(x) ^ 1ull << 63); }
-INLINE f32 min_f32(f32 a, f32 b) { return a < b ? a : b; }
-INLINE f32 max_f32(f32 a, f32 b) { return a > b ? a : b; }
-INLINE f64 min_f64(f64 a, f64 b) { return a < b ? a : b; }
-INLINE f64 max_f64(f64 a, f64 b) { return a > b ? a : b; }
+
+#if defined(__x86_64__) || defined(__aarch64__)
+#define COMPARISONS(F)                                                                            \
+    INLINE u32 eq_##F(F a, F b) { return a == b; }                                                \
+    INLINE u32 lt_##F(F a, F b) { return a < b; }                                                 \
+    INLINE u32 le_##F(F a, F b) { return a <= b; }
+COMPARISONS(f32) COMPARISONS(f64)
+#else
+/* Without a floating point unit: patterns as integers that sort like the numbers, -0 as 0. (The
+ * routines of the compiler have tables with addresses in them.) */
+#define COMPARISONS(F, I, U, TOP)                                                                 \
+    INLINE I sorted_##F(F x)                                                                      \
+    {                                                                                             \
+        I n = (I)bits_##F(x);                                                                     \
+        return n < 0 ? (I)((U)1 << (8 * sizeof(I) - 1)) - n : n;                                  \
+    }                                                                                             \
+    INLINE u32 nan_##F(F x) { return (U)(bits_##F(x) << 1) > (U)(TOP << 1); }                     \
+    INLINE u32 eq_##F(F a, F b) { return sorted_##F(a) == sorted_##F(b) && !nan_##F(a); }         \
+    INLINE u32 lt_##F(F a, F b)                                                                   \
+    {                                                                                             \
+        return sorted_##F(a) < sorted_##F(b) && !nan_##F(a) && !nan_##F(b);                       \
+    }                                                                                             \
+    INLINE u32 le_##F(F a, F b)                                                                   \
+    {                                                                                             \
+        return sorted_##F(a) <= sorted_##F(b) && !nan_##F(a) && !nan_##F(b);                      \
+    }
+COMPARISONS(f32, i32, u32, 0x7F800000u)
+COMPARISONS(f64, i64, u64, 0x7FF0000000000000ull)
+#endif
+INLINE u32 ne_f32(f32 a, f32 b) { return !eq_f32(a, b); }
+INLINE u32 ne_f64(f64 a, f64 b) { return !eq_f64(a, b); }
+INLINE u32 gt_f32(f32 a, f32 b) { return lt_f32(b, a); }
+INLINE u32 gt_f64(f64 a, f64 b) { return lt_f64(b, a); }
+INLINE u32 ge_f32(f32 a, f32 b) { return le_f32(b, a); }
+INLINE u32 ge_f64(f64 a, f64 b) { return le_f64(b, a); }
+INLINE u32 any_f32(f32 x) { return bits_f32(x) << 1 != 0; }
+INLINE u32 any_f64(f64 x) { return bits_f64(x) << 1 != 0; }
+INLINE f32 min_f32(f32 a, f32 b) { return lt_f32(a, b) ? a : b; }
+INLINE f32 max_f32(f32 a, f32 b) { return lt_f32(b, a) ? a : b; }
+INLINE f64 min_f64(f64 a, f64 b) { return lt_f64(a, b) ? a : b; }
+INLINE f64 max_f64(f64 a, f64 b) { return lt_f64(b, a) ? a : b; }
 
 /* |x| as an integer: to nearest, ties to even, or towards zero; saturates. */
 ROUTINE u32 size_f32(u32 bits, u32 truncate)
