@@ -117,6 +117,8 @@ CODES: dict[str, str] = {
     "E0283": "recursion",
     # E0330-E0349: data
     "E0330": "an edge where there is none",
+    "E0331": "reference that outlives its variable",
+    "E0332": "arithmetic with a reference",
     # E0370-E0389: Sequential Function Charts and actions
     "E0370": "SFC without an initial step",
     "E0371": "second initial step in one network",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from host_tools.compiler import ir, tree
 from host_tools.compiler.declarations import MAX_BYTES, Declarations, declared
 from host_tools.compiler.diagnostics import Diagnostic, Reporter, in_order
-from host_tools.compiler.initial import runs, write_initial
+from host_tools.compiler.initial import Scope, runs, write_initial
 from host_tools.compiler.layout import (
     AREA_UNIT,
     HEADER_SIZE,
@@ -42,6 +42,7 @@ from host_tools.compiler.symbols import ProgramInstance, Symbol, Touch
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
     BOOL,
+    UDINT,
     ArrayType,
     FbType,
     StructType,
@@ -165,6 +166,7 @@ class Linker:
         self.units = units
         self.names = Declarations(units, sources, reporter)
         self.image = Image(0)
+        self.names.new_body = self._body
         self.constants: dict[tuple[int, int], tuple[int, Type, tree.Expr | None]] = {}
         self.functions: dict[str, ir.Func] = {}
         self.touches: dict[str, Touch] = {}
@@ -177,6 +179,7 @@ class Linker:
         self._waiting: dict[int, Symbol] = {}
         self._depths: dict[str, int] = {}
         self.notes = Notes() if options.rules else None
+        self._range_cell: int | None = None
         self._oversized = False
         self.harness: Harness | None = None
         self.suite: Suite | None = None
@@ -333,7 +336,10 @@ class Linker:
                 if "CONSTANT" in block.qualifiers:
                     continue
                 path = f"{instance.name}.{ident.name}"
+                at = len(self.image.variables)
                 symbol = self._variable(block, decl, ident, path, retained, instance.retain)
+                for entry in self.image.variables[at:]:
+                    entry.symbols = symbols
                 if symbol is None:
                     continue
                 if fold(ident.name) in symbols:
@@ -419,6 +425,12 @@ class Linker:
     def _retained_symbol(self, variable: Allocated) -> None:
         self._waiting[id(variable)].offset = variable.offset
 
+    def _image_range(self) -> int:
+        """Two UDINT in the image: where what pointers may point at begins and ends."""
+        if self._range_cell is None:
+            self._range_cell = self.image.take(ArrayType(((0, 1),), UDINT))
+        return self._range_cell
+
     def static_constant(self, t: Type, init: tree.Expr | None, name: str) -> int:
         """Space for a constant array or structure of a POU, after the retain range."""
         key = (id(t), id(init))
@@ -437,6 +449,7 @@ class Linker:
         body.notes = self.notes
         body.action = lambda pou, action: self._action(pou, action, program)
         body.harness = self.harness
+        body.image_range = self._image_range
         return body
 
     def _function(self, pou: tree.Pou, span: Span) -> str:
@@ -610,7 +623,13 @@ class Linker:
             if v.bit is not None:
                 self._initial_bit(data, v)
             else:
-                write_initial(self.names, data, v.offset, v.type, v.init)
+                scope = Scope(v.symbols)
+                write_initial(self.names, data, v.offset, v.type, v.init, scope)
+        if self._range_cell is not None:
+            ends = (self.image.state_start, len(data))
+            data[self._range_cell : self._range_cell + 8] = b"".join(
+                e.to_bytes(4, "little") for e in ends
+            )
         for offset, t, init in self.constants.values():
             write_initial(self.names, data, offset, t, init)
         return runs(data, HEADER_SIZE + TASK_SIZE * self.image.tasks)

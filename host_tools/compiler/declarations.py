@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from host_tools.compiler import library_index, tree
 from host_tools.compiler.diagnostics import Label, Reporter, did_you_mean
@@ -31,6 +32,9 @@ from host_tools.compiler.types import (
     is_integer,
     size_align,
 )
+
+if TYPE_CHECKING:
+    from host_tools.compiler.lowering.body import Body
 
 FIELD_SECTIONS = ("VAR", "VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT", "STEP", "HIDDEN")
 """Blocks whose variables live in the instance."""
@@ -84,8 +88,12 @@ class Declarations:
         self.longest_string = 80
         self.default_images: dict[int, tuple[Type, bytes]] = {}
         """The initial values of structures and blocks, by the identity of their types."""
+        self.binding: dict[int, bool] = {}
+        """Whether instances of these types may hold references into themselves."""
         self._types: dict[str, Type] = {}
+        self.new_body: Callable[[], Body] | None = None
         self._resolving: list[str] = []
+        self._open_references: list[tuple[RefType, tree.RefSpec]] = []
         self._fb_types: dict[int, FbType] = {}
         self._constants: dict[int, Symbol | None] = {}
         self._evaluating: list[tree.Identifier] = []
@@ -369,6 +377,7 @@ class Declarations:
             t = self.resolve(decl.spec, decl.name.name)
             self._resolving.pop()
             self._types[key] = t
+            self._complete_references()
             return t
         pou = self.find_pou(name, span)
         if pou is not None and pou.kind == "FUNCTION_BLOCK":
@@ -598,16 +607,25 @@ class Declarations:
         return SubrangeType(name, base, low, high)
 
     def _reference(self, spec: tree.RefSpec) -> Type:
-        key = fold(spec.target.name) if isinstance(spec.target, tree.NamedType) else ""
-        if key in self._resolving:
-            self.reporter.report(
-                "E0107",
-                "a reference from a type to itself is not supported yet",
-                spec.span,
-                help="keep the items in an array and link them by their indices",
-            )
-            return UNKNOWN
-        return RefType(self.resolve(spec.target), spec.kind)
+        t = RefType(UNKNOWN, spec.kind)
+        self._open_references.append((t, spec))
+        self._complete_references()
+        return t
+
+    def _complete_references(self) -> None:
+        """Resolve what references are to, once no type is half done: they may be to that type."""
+        while self._open_references and not self._resolving:
+            t, spec = self._open_references.pop()
+            t.target = self.resolve(spec.target)
+            seen: list[Type] = [t]
+            inner = t.target
+            while isinstance(inner, RefType | ArrayType):
+                if any(inner is other for other in seen):
+                    self._cycle([spec.span.text], spec.span, "refer to a STRUCT that holds it")
+                    t.target = UNKNOWN
+                    break
+                seen.append(inner)
+                inner = inner.target if isinstance(inner, RefType) else inner.element
 
     def fb_type(self, pou: tree.Pou, span: Span | None = None) -> FbType:
         """The layout of the instances of a function block; `span` is where it is mentioned."""
@@ -638,6 +656,7 @@ class Declarations:
         self._resolving.pop()
         self._close(t, pou.name.span)
         self._fb_types[id(pou)] = t
+        self._complete_references()
         return t
 
     # --- initial values ----------------------------------------------------------------------

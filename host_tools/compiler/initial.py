@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from host_tools.compiler import tree
+from host_tools.compiler import ir, tree
 from host_tools.compiler.constants import pack_scalar
 from host_tools.compiler.declarations import MAX_BYTES, Declarations
 from host_tools.compiler.diagnostics import Label, did_you_mean
+from host_tools.compiler.symbols import Symbol
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
     ArrayType,
     FbType,
+    Field,
+    RefType,
     StringType,
     StructType,
     Type,
@@ -20,18 +23,38 @@ from host_tools.compiler.types import (
     kind_of,
     size_align,
 )
+from host_tools.record import field, record
+
+
+@record(frozen=True)
+class Scope:
+    """Where an initial value stands: the variables that REF(x) in it may mean beside the global
+    ones; those of a function block are in the instance at `base`."""
+
+    symbols: dict[str, Symbol] = field(default_factory=dict)
+    base: int = 0
+
+
+GLOBAL = Scope()
 
 
 def write_initial(
-    names: Declarations, data: bytearray, at: int, t: Type, init: tree.Expr | None
+    names: Declarations,
+    data: bytearray,
+    at: int,
+    t: Type,
+    init: tree.Expr | None,
+    scope: Scope = GLOBAL,
 ) -> None:
     """Write the initial value of a variable of type `t` into `data` at offset `at`."""
     if isinstance(t, Unknown):
         return
     if isinstance(t, ArrayType):
-        _array(names, data, at, t, init)
+        _array(names, data, at, t, init, scope)
     elif isinstance(t, StructType | FbType):
-        _struct(names, data, at, t, init)
+        _struct(names, data, at, t, init, scope)
+    elif isinstance(t, RefType) and isinstance(init, tree.Call):
+        data[at : at + 4] = _address(names, init, t, scope).to_bytes(4, "little")
     elif isinstance(t, StringType):
         value = names.constant(init, t, "an initial value") if init is not None else None
         text = value.const if value is not None else b""
@@ -52,8 +75,57 @@ def write_initial(
         data[at : at + len(raw)] = raw
 
 
+def _address(names: Declarations, init: tree.Call, t: RefType, scope: Scope) -> int:
+    """The image address that REF(x) or ADR(x) stands for."""
+    from host_tools.compiler.lowering.expressions import convert, expression
+
+    assert names.new_body is not None
+    body = names.new_body()
+    body.symbols = scope.symbols
+    value = convert(body, expression(body, init, t), t)
+    if isinstance(value.type, Unknown):
+        return 0
+    where = value.expr.addr if isinstance(value.expr, ir.AddrOf) else None
+    if where is None or where.terms or where.base not in ("static", "self") or body.block:
+        names.reporter.report(
+            "E0210",
+            "the initial value of a reference must be constant",
+            init.span,
+            label="this is only known when the program runs",
+            help="refer to a variable that stays, with constant indices, or assign in the body",
+        )
+        return 0
+    return where.offset + (scope.base if where.base == "self" else 0)
+
+
+def _binds(names: Declarations, t: Type) -> bool:
+    """Whether an instance may hold references into itself from the start."""
+    while isinstance(t, ArrayType):
+        t = t.element
+    if not isinstance(t, StructType | FbType):
+        return False
+    known = names.binding.get(id(t))
+    if known is None:
+        known = any(_refers(f.init) or _binds(names, f.type) for f in t.fields.values())
+        names.binding[id(t)] = known
+    return known
+
+
+def _refers(init: tree.Expr | None) -> bool:
+    if isinstance(init, tree.ArrayInit):
+        return any(_refers(e) for e in init.elements)
+    if isinstance(init, tree.StructInit):
+        return any(_refers(f.value) for f in init.fields)
+    return isinstance(init, tree.Call)
+
+
 def _array(
-    names: Declarations, data: bytearray, at: int, t: ArrayType, init: tree.Expr | None
+    names: Declarations,
+    data: bytearray,
+    at: int,
+    t: ArrayType,
+    init: tree.Expr | None,
+    scope: Scope,
 ) -> None:
     """The values given, then the default of the element. A multi-dimensional array may be
     written flat or as arrays of rows."""
@@ -80,9 +152,12 @@ def _array(
         del values[most:]
     for i, v in enumerate(values):
         value = v if v is not None or rows else t.init
-        write_initial(names, data, at + i * one_count * step, one, value)
+        write_initial(names, data, at + i * one_count * step, one, value, scope)
     start = len(values) * one_count
-    if start < t.count:
+    if _binds(names, t.element):
+        for i in range(start, t.count):
+            write_initial(names, data, at + i * step, t.element, t.init, scope)
+    elif start < t.count:
         default = bytearray(step)
         write_initial(names, default, 0, t.element, t.init)
         if any(default):
@@ -135,12 +210,13 @@ def _struct(
     at: int,
     t: StructType | FbType,
     init: tree.Expr | None,
+    scope: Scope,
 ) -> None:
-    if init is None:
+    if init is None and not _binds(names, t):
         default = names.default_images.get(id(t))
         if default is None:
             made = bytearray(t.size)
-            _members(names, made, 0, t, {})
+            _members(names, made, 0, t, {}, scope)
             default = names.default_images[id(t)] = (t, bytes(made))
         data[at : at + t.size] = default[1]
         return
@@ -168,9 +244,9 @@ def _struct(
                 )
             else:
                 given[key] = f.value
-    elif not isinstance(init, tree.Missing):
+    elif init is not None and not isinstance(init, tree.Missing):
         _wrong_shape(names, init, t, "(member := value, …)")
-    _members(names, data, at, t, given)
+    _members(names, data, at, t, given, scope)
 
 
 def _members(
@@ -179,11 +255,20 @@ def _members(
     at: int,
     t: StructType | FbType,
     given: dict[str, tree.Expr],
+    scope: Scope,
 ) -> None:
-    for key, field in t.fields.items():
-        if field.section != "VAR_IN_OUT":
-            value = given.get(key, field.init)
-            write_initial(names, data, at + field.offset, field.type, value)
+    inside = GLOBAL
+    if isinstance(t, FbType) and _binds(names, t):
+        inside = Scope({k: _member(f) for k, f in t.fields.items()}, at)
+    for key, member in t.fields.items():
+        if member.section != "VAR_IN_OUT":
+            value, where = (given[key], scope) if key in given else (member.init, inside)
+            write_initial(names, data, at + member.offset, member.type, value, where)
+
+
+def _member(f: Field) -> Symbol:
+    storage = "selfref" if f.section == "VAR_IN_OUT" else "self"
+    return Symbol(f.name, f.type, storage, f.offset, f.span, f.section)
 
 
 def _wrong_shape(names: Declarations, init: tree.Expr, t: Type, form: str) -> None:

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from host_tools.compiler import tree
+from host_tools.compiler.symbols import Symbol
 from host_tools.compiler.types import (
     ArrayType,
     EnumType,
@@ -39,6 +40,8 @@ class Allocated:
     section: str = "VAR"
     init: tree.Expr | None = None
     hidden: bool = False
+    symbols: dict[str, Symbol] = field(default_factory=dict)
+    """the variables that REF(…) in `init` may mean, beside the global ones"""
 
 
 @record()

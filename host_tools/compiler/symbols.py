@@ -56,6 +56,8 @@ class Value:
     span: Span
     const: ConstValue | None = None
     addr: ir.Addr | None = None
+    temporary: Symbol | None = None
+    """the variable that a reference is to, where it ends with the call"""
 
 
 @record()

@@ -95,12 +95,23 @@ class SubrangeType:
         return self.name or f"{self.base}({self.low}..{self.high})"
 
 
-@record(frozen=True)
+@record(eq=False)
 class RefType:
-    """kind: "REF_TO", "POINTER TO", "REFERENCE TO"."""
+    """kind: "REF_TO", "POINTER TO", "REFERENCE TO". `target` is only known when the types are that
+    stand around it: a structure may hold references to itself."""
 
     target: Type
     kind: str = "REF_TO"
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, RefType):
+            return NotImplemented
+        return self.kind == other.kind and self.target == other.target
+
+    def __hash__(self) -> int:
+        return hash(self.kind)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.target}"

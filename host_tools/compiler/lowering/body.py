@@ -54,6 +54,7 @@ class Body:
         self.action: Callable[[tree.Pou, tree.Action], str] | None = None
         self.harness: Harness | None = None
         self.in_test = False
+        self.image_range: Callable[[], int] | None = None
         self.make_return: Callable[[], None] = lambda: self.emit(ir.Return())
         self._last_mark = -1
 

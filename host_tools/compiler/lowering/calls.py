@@ -5,7 +5,7 @@ from __future__ import annotations
 from host_tools.compiler import ir, tree
 from host_tools.compiler.declarations import declared
 from host_tools.compiler.diagnostics import Label, did_you_mean
-from host_tools.compiler.lowering import actions, control, expressions, places
+from host_tools.compiler.lowering import actions, control, expressions, places, pointers
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import Place, Value
@@ -16,6 +16,7 @@ from host_tools.compiler.types import (
     ArrayType,
     FbType,
     Field,
+    RefType,
     StringType,
     Type,
     Unknown,
@@ -126,6 +127,7 @@ def call(
     where = places.place(body, callee)
     if where is None:
         return None
+    where = places.opened(body, where)
     if not isinstance(where.type, FbType):
         if not isinstance(where.type, Unknown):
             many = isinstance(where.type, ArrayType) and isinstance(where.type.element, FbType)
@@ -247,6 +249,8 @@ def _argument(
         return _reference_to(body, given.value, p, after)
     if given is None or given.value is None:
         return _default(body, p, span)
+    if isinstance(p.type, RefType) and pointers.is_reference(p.type):
+        return pointers.argument(body, given.value, p.type, p.name, p.span)
     value = expressions.expression(body, given.value, p.type)
     if p.type is LINT and p.span.source.library and is_integer(base_of(value.type)):
         value = expressions.retype(value, LINT)  # what CONCAT_DATE and the like take is ANY_INT
@@ -530,6 +534,11 @@ def _input(
         if not isinstance(value.type, Unknown):
             assert slot.addr is not None
             body.emit(ir.Store(slot.addr, value.expr))
+        return
+    if isinstance(field.type, RefType) and pointers.is_reference(field.type):
+        value = pointers.argument(body, node, field.type, field.name, field.span)
+        if not isinstance(value.type, Unknown):
+            places.store(body, slot, value)
         return
     value = expressions.expression(body, node, field.type)
     if field.name == "PT" and field.span.source.library and is_duration(base_of(value.type)):

@@ -13,7 +13,7 @@ from host_tools.compiler.lowering import calls, operators
 from host_tools.compiler.lowering.body import Body, scalar_const
 from host_tools.compiler.lowering.places import load, place
 from host_tools.compiler.source import Span, position
-from host_tools.compiler.symbols import ConstValue, Value
+from host_tools.compiler.symbols import ConstValue, Place, Value
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
     ANY_INT,
@@ -83,7 +83,7 @@ def _expression(body: Body, node: tree.Expr, expected: Type | None) -> Value:
             return operators.binary(body, node, expected)
         case tree.Call():
             value = calls.call(body, node, expected, wants_value=True)
-            return value if value is not None else unknown(node.span)
+            return behind(body, value) if value is not None else unknown(node.span)
         case tree.Missing():
             return unknown(node.span)
         case tree.ArrayInit() | tree.StructInit() | tree.Repeat():
@@ -108,6 +108,15 @@ def _expression(body: Body, node: tree.Expr, expected: Type | None) -> Value:
     if where is not None and isinstance(node, tree.Direct) and expected is not None:
         where.type = direct_type(node, where.type, expected)
     return load(body, where) if where is not None else unknown(node.span)
+
+
+def behind(body: Body, value: Value) -> Value:
+    """What the result REFERENCE TO of a call refers to; other values as they are."""
+    if not (isinstance(value.type, RefType) and value.type.kind == "REFERENCE TO"):
+        return value
+    pointer = ir.NotNull("u32", value.expr, position(value.span))
+    where = Place(value.type.target, value.span, ir.Addr("ptr", 0, (), pointer))
+    return load(body, where)
 
 
 def direct_type(node: tree.Direct, default: Type, wanted: Type) -> Type:
@@ -252,6 +261,17 @@ def convert(body: Body, value: Value, target: Type, what: str = "") -> Value:
         return Value(target, value.expr, value.span, value.const, value.addr)
     if isinstance(target, Elementary) and target.universal:
         return value
+    if isinstance(target, RefType) and target.kind == "POINTER TO":
+        from host_tools.compiler.lowering.pointers import is_byte_pointer
+
+        if value.const == 0 and source is ANY_INT:
+            return Value(target, ir.Const("u32", 0), value.span, 0)
+        into = isinstance(source, RefType) and (
+            is_byte_pointer(target)
+            or (isinstance(source.target, ArrayType) and source.target.element == target.target)
+        )
+        if into:
+            return Value(target, value.expr, value.span, value.const)
     if isinstance(source, Elementary) and source.universal:
         return _from_literal(body, value, target)
     if (

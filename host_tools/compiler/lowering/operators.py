@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from host_tools.compiler import constants, ir, tree
 from host_tools.compiler.constants import wrap
-from host_tools.compiler.lowering import expressions
+from host_tools.compiler.lowering import expressions, pointers
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Value
@@ -209,6 +209,9 @@ def arithmetic(
     a, b = base_of(left.type), base_of(right.type)
     if isinstance(a, Unknown) or isinstance(b, Unknown):
         return expressions.unknown(span)
+    pointed = pointers.arithmetic(body, op, left, right, span)
+    if pointed is not None:
+        return pointed
     timed = _time_arithmetic(body, op, left, right, a, b, span)
     if timed is not None:
         return timed
@@ -343,7 +346,11 @@ def compare(body: Body, op: str, left: Value, right: Value, span: Span, symbol: 
         t = b  # 'A' compared with a CHAR
     elif t is None and isinstance(right.const, bytes) and _is_character(a):
         t = a
-    ordered = op not in ("eq", "ne")
+    for one, other in ((left, b), (right, a)):
+        if pointers.is_pointer(other) and one.const == 0 and one.type is ANY_INT:
+            t = other  # `p <> 0`, as CODESYS has it
+            one.expr, one.const = ir.Const("u32", 0), None
+    ordered = op not in ("eq", "ne") and not (t is not None and pointers.is_pointer(t))
     scalar = isinstance(t, Elementary | EnumType | StringType) or (
         isinstance(t, RefType) and not ordered
     )

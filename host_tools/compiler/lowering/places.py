@@ -266,11 +266,31 @@ def opened(body: Body, base: Place) -> Place:
     return base
 
 
+def _base_place(body: Body, node: tree.Expr, write: bool) -> Place | None:
+    """What a member, an element or `^` stands behind; that may be the value of a call."""
+    if not isinstance(node, tree.Call | tree.Binary):
+        return place(body, node, write)
+    from host_tools.compiler.lowering.expressions import expression
+
+    value = expression(body, node)
+    if isinstance(value.type, Unknown):
+        return None
+    if not isinstance(node, tree.Call | tree.Missing) and not isinstance(value.type, RefType):
+        return place(body, node, write)
+    if value.addr is not None:
+        return Place(value.type, node.span, value.addr)
+    slot = body.frame_slot(value.type)
+    if isinstance(value.type, StringType):
+        body.initialise(slot, value.type)
+    body.emit(ir.Store(slot, value.expr))
+    return Place(value.type, node.span, slot)
+
+
 def _member_place(body: Body, node: tree.Member, write: bool) -> Place | None:
     name = node.name
     if name[:1].isdigit() or name[:1] == "%":
         return _partial_place(body, node, write)
-    base = place(body, node.base, write)
+    base = _base_place(body, node.base, write)
     if base is None:
         return None
     base = opened(body, base)
@@ -402,13 +422,18 @@ def _partial_place(body: Body, node: tree.Member, write: bool) -> Place | None:
 
 
 def _index_place(body: Body, node: tree.Index, write: bool) -> Place | None:
-    base = place(body, node.base, write)
+    base = _base_place(body, node.base, write)
     if base is None:
         return None
     base = opened(body, base)
     t: Type = base.type
     if isinstance(t, Unknown):
         return None
+    pointed = isinstance(t, RefType) and t.kind == "POINTER TO" and len(node.indices) == 1
+    if pointed and isinstance(t, RefType) and not isinstance(t.target, ArrayType | Unknown):
+        from host_tools.compiler.lowering import pointers
+
+        return pointers.element(body, base, node.indices[0], node.span)
     if isinstance(t, StringType):
         return _character_place(body, base, t, node)
     if not isinstance(t, ArrayType):
@@ -517,6 +542,14 @@ def _character_place(body: Body, base: Place, t: StringType, node: tree.Index) -
     return Place(characters.element, node.span, addr, symbol=base.symbol)
 
 
+def has_address(body: Body, where: Place, span: Span) -> bool:
+    """Whether a reference to the place is possible; reported where not."""
+    if where.bit is not None:
+        no_address(body, span)
+        return False
+    return True
+
+
 def no_address(body: Body, span: Span) -> None:
     """A bit that is not a variable of its own cannot be pointed at."""
     body.reporter.report(
@@ -531,7 +564,7 @@ def no_address(body: Body, span: Span) -> None:
 
 
 def _deref_place(body: Body, node: tree.Deref) -> Place | None:
-    base = place(body, node.base)
+    base = _base_place(body, node.base, False)
     if base is None:
         return None
     if not isinstance(base.type, RefType):

@@ -21,6 +21,7 @@ from host_tools.compiler.types import (
     UNKNOWN,
     ArrayType,
     FbType,
+    RefType,
     StringType,
     Type,
     Unknown,
@@ -391,6 +392,8 @@ def _temporary_variable(
     _no_instances(body, t, ident.span)
     init = decl.init or body.declarations.default_init(decl.type)
     symbol = Symbol(ident.name, t, "local", 0, ident.span, block.kind)
+    bound = init if isinstance(t, RefType) and isinstance(init, tree.Call) else None
+    init = init if bound is None else None
     if is_aggregate(t) or isinstance(t, StringType) or fold(ident.name) in body.in_memory:
         slot = body.frame_slot(t)
         symbol.storage, symbol.offset = "frame", slot.offset
@@ -399,3 +402,6 @@ def _temporary_variable(
         symbol.offset = body.new_local(ident.name, kind_of(t))
         body.emit(ir.SetLocal(symbol.offset, _initial_scalar(body, t, init)))
     add_symbol(body, symbol)
+    if bound is not None:
+        name = tree.Name(ident.span, ident.name)
+        statements(body, [tree.Assign(bound.span, name, bound, "REF=")])

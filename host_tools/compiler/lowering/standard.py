@@ -18,6 +18,7 @@ from host_tools.compiler.lowering import (
     expressions,
     operators,
     places,
+    pointers,
     representation,
     rounding,
 )
@@ -40,7 +41,6 @@ from host_tools.compiler.types import (
     UDINT,
     UNKNOWN,
     Elementary,
-    RefType,
     StringType,
     Type,
     Unknown,
@@ -660,14 +660,13 @@ def _day_of_week(
     return expressions.retype(made, wanted)
 
 
-def _ref(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
-    where = places.place(body, args[0], write=True)
-    if where is None:
-        return nothing(node)
-    if where.bit is not None:
-        places.no_address(body, args[0].span)
-        return nothing(node)
-    return Value(RefType(where.type), ir.AddrOf("u32", places.address(where)), node.span)
+def _ref(kind: str) -> Handler:
+    def handler(
+        body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None
+    ) -> Value:
+        return pointers.reference_to(body, args[0], kind, node.span)
+
+    return handler
 
 
 def _sizeof(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
@@ -736,8 +735,9 @@ def _functions() -> dict[str, tuple[tuple[str, ...], bool, Handler]]:
         "REPLACE": (("IN1", "IN2", "L", "P"), False, _string_function("replace", "ssnn")),
         "FIND": (two, False, _string_function("find", "ssi")),
         "TIME": ((), False, _time),
-        "REF": (one, False, _ref),
-        "ADR": (one, False, _ref),
+        "REF": (one, False, _ref("REF_TO")),
+        "ADR": (one, False, _ref("POINTER TO")),
+        "__ISVALIDREF": (one, False, pointers.is_valid),
         "SIZEOF": (one, False, _sizeof),
         "__REAL_BITS": (("X",), False, _bits_of(REAL, DWORD)),
         "__BITS_REAL": (("D",), False, _bits_of(DWORD, REAL)),

@@ -9,7 +9,7 @@ from host_tools.compiler import ir, tree
 from host_tools.compiler.constants import wrap
 from host_tools.compiler.diagnostics import Label
 from host_tools.compiler.ir import INT_RANGE
-from host_tools.compiler.lowering import calls, testing
+from host_tools.compiler.lowering import calls, pointers, testing
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.lowering.expressions import (
     constant_value,
@@ -18,12 +18,11 @@ from host_tools.compiler.lowering.expressions import (
     expression,
     is_literal,
     settle,
+    unknown,
 )
 from host_tools.compiler.lowering.places import (
-    address,
     frozen,
     load,
-    no_address,
     opened,
     place,
     store,
@@ -129,6 +128,8 @@ def assign(body: Body, node: tree.Assign) -> None:
         body.block.extend(later)
     if isinstance(node.target, tree.Direct):
         where.type = direct_type(node.target, where.type, value.type)
+    if value.temporary is not None and not pointers.check_outlives(body, where, value):
+        return
     value = convert(body, value, where.type)
     if not isinstance(value.type, Unknown):
         store(body, where, value)
@@ -193,25 +194,27 @@ def _bind_reference(body: Body, node: tree.Assign, where: Place | None) -> None:
             help="to copy a value write ':='",
         )
         return
-    if isinstance(node.value, tree.Name) and fold(node.value.name) == "NULL":
+    zero = isinstance(node.value, tree.Literal) and node.value.value == 0
+    if pointers.is_null(node.value) or zero:
         value = constant_value(where.type, 0, node.value.span)
+    elif isinstance(node.value, tree.Call):
+        called = calls.call(body, node.value, where.type, wants_value=True)
+        value = called if called is not None else unknown(node.value.span)
     else:
-        target = place(body, node.value, write=True)
-        if target is None:
-            return
-        if not same(target.type, where.type.target):
-            body.reporter.report(
-                "E0247",
-                f"this is {target.type}, not what {where.type} refers to",
-                node.value.span,
-                help="both must have the same type",
-            )
-            return
-        if target.bit is not None:
-            no_address(body, node.value.span)
-            return
-        value = Value(where.type, ir.AddrOf("u32", address(target)), node.value.span)
-    store(body, where, value)
+        value = pointers.reference_to(body, node.value, where.type.kind, node.value.span)
+    if isinstance(value.type, Unknown):
+        return
+    if not isinstance(value.type, RefType) or not same(value.type.target, where.type.target):
+        found = value.type.target if isinstance(value.type, RefType) else value.type
+        body.reporter.report(
+            "E0247",
+            f"this is {found}, not what {where.type} refers to",
+            node.value.span,
+            help="both must have the same type",
+        )
+        return
+    if pointers.check_outlives(body, where, value):
+        store(body, where, Value(where.type, value.expr, value.span))
 
 
 # --- IF and CASE -----------------------------------------------------------------------------

@@ -11,16 +11,20 @@ from host_tools.compiler.syntax.expressions import (
     equals_for_assignment,
     expression,
     initial_value,
+    operand,
 )
 from host_tools.compiler.syntax.literals import INTEGER_TYPES, REAL_TYPES, STRING_TYPES
 from host_tools.compiler.syntax.times import TIME_TYPES
 from host_tools.compiler.tree import (
+    Argument,
     ArraySpec,
+    Call,
     Direct,
     EnumSpec,
     EnumValue,
     Expr,
     Identifier,
+    Name,
     NamedType,
     RangeSpec,
     RefSpec,
@@ -277,9 +281,20 @@ def _declaration(c: Cursor, dotted: bool) -> VarDecl:
         c.tok.kind = ":="
     if not (c.broken and c.tok.kind != ":=") and c.accept(":="):
         init = bare_array(c, initial_value(c))
+    elif c.at_word("REF") and c.peek().kind == "=":
+        init = _bound(c)
     decl = VarDecl(c.span(start), tuple(names), spec, init, location, edge, pragmas)
     c.semicolon("the declaration")
     return decl
+
+
+def _bound(c: Cursor) -> Expr:
+    """`REF= x` after the type, as CODESYS has it: the same as `:= REF(x)`."""
+    token = c.advance()
+    c.advance()
+    target = operand(c)
+    callee = Name(Span(c.source, token.start, token.end), token.text)
+    return Call(c.span(token.start), callee, (Argument(target.span, None, target),))
 
 
 def _names(c: Cursor, dotted: bool) -> list[Identifier]:
