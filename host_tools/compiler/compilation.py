@@ -11,6 +11,13 @@ from typing import TYPE_CHECKING, Any
 from host_tools.compiler import ir, tree
 from host_tools.compiler.declarations import MAX_BYTES, Declarations, declared
 from host_tools.compiler.diagnostics import Diagnostic, Reporter, in_order
+from host_tools.compiler.heritage import (
+    check_block,
+    check_interface,
+    check_other,
+    interface_type,
+    own_members,
+)
 from host_tools.compiler.initial import Scope, runs, write_initial
 from host_tools.compiler.layout import (
     AREA_UNIT,
@@ -31,7 +38,7 @@ from host_tools.compiler.lowering.crosscheck import (
     closure,
 )
 from host_tools.compiler.lowering.notes import Notes
-from host_tools.compiler.lowering.pou import located_fits, located_symbol, lower_pou
+from host_tools.compiler.lowering.pou import Around, located_fits, located_symbol, lower_pou
 from host_tools.compiler.lowering.test_units import collect, lower_tests, place_variables
 from host_tools.compiler.lowering.testing import Harness
 from host_tools.compiler.lreal import uses_lreal
@@ -127,31 +134,43 @@ def compile_sources(sources: Iterable[Source], options: Options | None = None) -
 def _are_whole(units: list[tree.Unit], errors: list[Diagnostic]) -> bool:
     """Whether all that was reported so far lies among the statements of POUs, so that nothing that
     is declared got lost."""
+    wrong = [d for d in errors if d.is_error]
+    if not wrong:
+        return True
     bodies = [
-        (start, d.span)
+        where
         for unit in units
         for d in unit.declarations
-        if isinstance(d, tree.Pou | tree.TestBlock) and (start := _start_of_body(d)) >= 0
+        if isinstance(d, tree.Pou | tree.TestBlock)
+        for where in _bodies(d)
     ]
     return all(
         d.code != "E0119"
         and any(
-            span.source is d.span.source and start <= d.span.start <= span.end
-            for start, span in bodies
+            source is d.span.source and start <= d.span.start <= end
+            for source, start, end in bodies
         )
-        for d in errors
-        if d.is_error
+        for d in wrong
     )
 
 
-def _start_of_body(pou: tree.Pou | tree.TestBlock) -> int:
-    """Where the statements, the chart or the actions of a POU begin; -1 where it has none."""
+def _bodies(pou: tree.Pou | tree.TestBlock) -> Iterable[tuple[Source, int, int]]:
+    """Where the statements, the chart or the actions of a POU and of its methods stand: from the
+    first to the end of the POU, or to the next of its methods."""
     if isinstance(pou, tree.TestBlock):
-        return pou.body[0].span.start if pou.body else -1
+        if pou.body:
+            yield pou.span.source, pou.body[0].span.start, pou.span.end
+        return
+    members = [m for _, m in own_members(pou.methods, pou.properties)]
     chart = [*pou.sfc.steps, *pou.sfc.transitions] if pou.sfc is not None else []
     within = pou.span
     starts = [n.span.start for n in (*pou.body[:1], *chart, *pou.actions)]
-    return min((s for s in starts if within.start <= s <= within.end), default=-1)
+    start = min((s for s in starts if within.start <= s <= within.end), default=-1)
+    if start >= 0:
+        later = [m.span.start for m in (*members, *pou.properties) if m.span.start > start]
+        yield within.source, start, min([within.end, *later])
+    for member in members:
+        yield from _bodies(member)
 
 
 class Linker:
@@ -170,12 +189,12 @@ class Linker:
         self.constants: dict[tuple[int, int], tuple[int, Type, tree.Expr | None]] = {}
         self.functions: dict[str, ir.Func] = {}
         self.touches: dict[str, Touch] = {}
-        self.queue: deque[tree.Pou] = deque()
-        self.function_names: dict[int, str] = {}
-        self.taken_names: set[str] = set()
+        self.queue: deque[tuple[str, tree.Pou, Around, tree.Action | None]] = deque()
+        self.function_names: dict[tuple[int, str], str] = {}
         self.action_names: dict[tuple[int, str], str] = {}
-        self.action_queue: deque[tuple[str, str, tree.Pou, tree.Action]] = deque()
+        self.taken_names: set[str] = set()
         self.instances: dict[str, dict[str, Symbol]] = {}
+        self._around: dict[str, Around] = {}
         self._waiting: dict[int, Symbol] = {}
         self._depths: dict[str, int] = {}
         self.notes = Notes() if options.rules else None
@@ -199,6 +218,7 @@ class Linker:
             self._retained_symbol(variable)
             self._check_size(self._waiting[id(variable)].span)
         retain = (retain_start, self.image.align() - retain_start)
+        self._find_instantiated()
         self._lower_tests()
         self._lower_everything(plans, instances)
         self._check_unused()
@@ -353,19 +373,22 @@ class Linker:
                         hidden = Symbol(name, BOOL, "static", offset, ident.span)
                         symbols[fold(name)] = hidden
             self.instances[instance.name] = symbols
+            self._around[instance.name] = Around(None, instance.pou, instance.name, symbols)
         self._allocate_static(retained)
         self._locate_hidden({id(i.pou) for i in instances})
         return retained
 
     def _allocate_static(self, retained: list[Allocated]) -> None:
         """VAR_STAT of functions and function blocks: one variable for all calls and instances."""
+        owners = [(p.name.name, p) for p in self.names.pous.values() if p.kind != "PROGRAM"]
         for pou in self.names.pous.values():
-            if pou.kind == "PROGRAM":
-                continue
+            for _, method in own_members(pou.methods, pou.properties):
+                owners.append((f"{pou.name.name}.{method.name.name}", method))
+        for owner, pou in owners:
             for block, decl, ident in declared(pou.blocks):
                 if block.kind != "VAR_STAT" or "CONSTANT" in block.qualifiers:
                     continue
-                path = f"{pou.name.name}.{ident.name}"
+                path = f"{owner}.{ident.name}"
                 symbol = self._variable(block, decl, ident, path, retained, False)
                 if symbol is not None:
                     self.names.static_symbols[id(ident)] = symbol
@@ -406,6 +429,7 @@ class Linker:
                     Allocated(path, t, symbol.offset, symbol.bit, False, block.kind, init)
                 )
             return symbol
+        self.names.no_abstract(t, decl.type.span)
         retain = always or bool({"RETAIN", "PERSISTENT"} & block.qualifiers) or _has_retained(t)
         retain = retain and "NON_RETAIN" not in block.qualifiers
         symbol = Symbol(ident.name, t, "static", 0, ident.span, block.kind)
@@ -421,6 +445,21 @@ class Linker:
             entry.offset = symbol.offset = self.image.take(t)
         self._check_size(ident.span)
         return symbol
+
+    def _find_instantiated(self) -> None:
+        """Note the types of all instances: calls of others cannot happen."""
+        found = self.names.instantiated
+        todo: list[Type] = [v.type for v in self.image.variables]
+        seen: set[int] = set()
+        while todo:
+            t = todo.pop()
+            while isinstance(t, ArrayType):
+                t = t.element
+            if isinstance(t, FbType | StructType) and id(t) not in seen:
+                seen.add(id(t))
+                todo += [f.type for f in t.fields.values() if f.section != "VAR_IN_OUT"]
+                if isinstance(t, FbType):
+                    found.add(id(t))
 
     def _retained_symbol(self, variable: Allocated) -> None:
         self._waiting[id(variable)].offset = variable.offset
@@ -452,17 +491,28 @@ class Linker:
         body.image_range = self._image_range
         return body
 
-    def _function(self, pou: tree.Pou, span: Span) -> str:
-        name = self.function_names.get(id(pou))
+    def _function(
+        self, pou: tree.Pou, span: Span, owner: FbType | None = None, program: str = ""
+    ) -> str:
+        """The name of a POU's function. A method has an `owner`, or the instance of a `program`
+        whose function it is one of."""
+        name = self.function_names.get((id(pou), program))
         if name is None and pou.kind == "PROGRAM" and self.harness is None:
             return f"program {pou.name.name}"  # called by a test that is only checked
         if name is None:
             name = pou.name.name
-            if name in self.taken_names:
+            if pou.kind == "METHOD":
+                name = f"{owner.name if owner is not None else program}.{name}"
+                if pou.result is None and pou.blocks and pou.blocks[0].span == pou.name.span:
+                    name += ".set"
+            while name in self.taken_names:
                 name += "_library"  # the library's, behind a POU of the user with that name
             self.taken_names.add(name)
-            self.function_names[id(pou)] = name
-            self.queue.append(pou)
+            self.function_names[id(pou), program] = name
+            around = Around(owner)
+            if program:
+                around = self._around[program]
+            self.queue.append((name, pou, around, None))
         return name
 
     def _action(self, pou: tree.Pou, action: tree.Action, program: str) -> str:
@@ -476,48 +526,46 @@ class Linker:
                 name += "_"
             self.taken_names.add(name)
             self.action_names[id(action), program] = name
-            self.action_queue.append((name, program, pou, action))
+            around = self._around[program] if program else Around()
+            self.queue.append((name, pou, around, action))
         return name
 
     def _drain(self) -> None:
-        while self.queue or self.action_queue:
-            if self.queue:
-                pou = self.queue.popleft()
-                name = self.function_names[id(pou)]
-                self.functions[name], self.touches[name] = lower_pou(self._body, pou, name)
-                for action in pou.actions:
-                    self._action(pou, action, "")
-            else:
-                name, program, pou, action = self.action_queue.popleft()
-                self.functions[name], self.touches[name] = lower_pou(
-                    lambda program=program: self._body(program),  # type: ignore[misc]
-                    pou,
-                    name,
-                    self.instances.get(program),
-                    action,
-                )
+        while self.queue:
+            name, pou, around, action = self.queue.popleft()
+            self._lower(name, pou, around, action)
+            if action is None and pou.kind == "FUNCTION_BLOCK":
+                for one in pou.actions:
+                    self._action(pou, one, "")
+
+    def _lower(
+        self, name: str, pou: tree.Pou, around: Around, action: tree.Action | None = None
+    ) -> None:
+        self.functions[name], self.touches[name] = lower_pou(
+            lambda: self._body(around.program), pou, name, around, action
+        )
 
     def _lower_everything(self, plans: list[TaskPlan], instances: list[ProgramInstance]) -> None:
         used = {id(i.pou) for i in instances}
         for unit in self.units:
             for d in unit.declarations:
                 if isinstance(d, tree.Pou):
+                    self._check_members(d)
                     if d.kind != "PROGRAM" or self.harness is not None:
                         self._function(d, d.name.span)
+                        self._methods(d)
                     elif id(d) not in used:
-                        lower_pou(self._body, d, d.name.name)
-                        for action in d.actions:
-                            self._action(d, action, "")
+                        self._unused_program(d)
+                elif isinstance(d, tree.Interface):
+                    check_interface(self.names, interface_type(self.names, d))
         for instance in instances:
             name = f"program_{instance.name}"
-            self.functions[name], self.touches[name] = lower_pou(
-                lambda program=instance.name: self._body(program),  # type: ignore[misc]
-                instance.pou,
-                name,
-                self.instances[instance.name],
-            )
+            around = self._around[instance.name]
+            self._lower(name, instance.pou, around)
             for action in instance.pou.actions:
                 self._action(instance.pou, action, instance.name)
+            for _, method in own_members(instance.pou.methods, instance.pou.properties):
+                self._function(method, method.name.span, program=instance.name)
         for number, plan in enumerate(plans):
             name = f"task_{number}"
             self.functions[name], self.touches[name] = self._task_function(plan, name)
@@ -525,6 +573,35 @@ class Linker:
         check_recursion(self.reporter, self.touches, self.functions)
         check_tasks(self.reporter, plans, self.touches)
         check_overlap(self.reporter, [d for u in self.units for d in u.directs])
+
+    def _check_members(self, pou: tree.Pou) -> None:
+        if pou.kind == "FUNCTION_BLOCK":
+            check_block(self.names, self.names.fb_type(pou))
+        else:
+            check_other(self.names, pou)
+
+    def _methods(self, pou: tree.Pou) -> None:
+        """Lower all methods that a function block declares, called or not."""
+        members = own_members(pou.methods, pou.properties)
+        owner = self.names.fb_type(pou) if members else None
+        for _, method in members:
+            self._function(method, method.name.span, owner)
+
+    def _unused_program(self, pou: tree.Pou) -> None:
+        """Check a PROGRAM that has no instance: its variables are taken for those of a block."""
+        name = f"unused {pou.name.name}"
+        symbols = {
+            key: Symbol(f.name, f.type, "static", 0, f.span, f.section)
+            for key, f in self.names.fb_type(pou).fields.items()
+            if f.section != "VAR_IN_OUT"
+        }
+        self._around[name] = Around(None, pou, name, symbols)
+        around = self._around[name]
+        lower_pou(lambda: self._body(name), pou, pou.name.name, around)
+        for action in pou.actions:
+            self._action(pou, action, name)
+        for _, method in own_members(pou.methods, pou.properties):
+            self._function(method, method.name.span, program=name)
 
     def _check_unused(self) -> None:
         """Types and function blocks that no variable has are checked like those that are used."""

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from host_tools.compiler import library_index, tree
+from host_tools.compiler import heritage, library_index, tree
 from host_tools.compiler.diagnostics import Label, Reporter, did_you_mean
 from host_tools.compiler.sfc_state import state_type
 from host_tools.compiler.source import Source, Span
@@ -22,6 +22,7 @@ from host_tools.compiler.types import (
     EnumType,
     FbType,
     Field,
+    InterfaceType,
     RefType,
     StringType,
     StructType,
@@ -67,6 +68,19 @@ def add_mock_fields(t: FbType) -> None:
             t.size, t.align = offset + size, max(t.align, align)
 
 
+def static_name(method: tree.Pou, name: str) -> str:
+    """The field that holds a VAR_INST of a method; no name of a source has a point in it."""
+    accessor = "" if method.result is not None else "()"
+    return f"{method.name.name}{accessor}.{name}"
+
+
+def init_arguments(spec: tree.TypeSpec, t: Type) -> tuple[tree.EnumValue, ...] | None:
+    """What `Motor(axis := 3)` gives to FB_Init; to the parser it looks like an enumeration."""
+    while isinstance(spec, tree.ArraySpec) and isinstance(t, ArrayType):
+        spec, t = spec.element, t.element
+    return spec.values if isinstance(spec, tree.EnumSpec) and isinstance(t, FbType) else None
+
+
 class Declarations:
     """Everything the sources declare, by folded name; types and constants are resolved on demand,
     so that the order of declarations does not matter."""
@@ -95,6 +109,13 @@ class Declarations:
         self._resolving: list[str] = []
         self._open_references: list[tuple[RefType, tree.RefSpec]] = []
         self._fb_types: dict[int, FbType] = {}
+        self.interfaces: dict[str, tree.Interface] = {}
+        self.interface_types: dict[int, InterfaceType] = {}
+        self.base_names: set[str] = set()
+        self.type_ids: set[int] = set()
+        self.families: dict[int, list[FbType]] | None = None
+        self.instantiated: set[int] = set()
+        self.scopes: dict[object, dict[str, Symbol]] = {}
         self._constants: dict[int, Symbol | None] = {}
         self._evaluating: list[tree.Identifier] = []
         self._locals: dict[int, dict[str, Declared]] = {}
@@ -112,6 +133,10 @@ class Declarations:
                         self._add_extent(d)
                         if self._is_new(d.name):
                             self.pous[fold(d.name.name)] = d
+                        self.base_names.update([fold(b.name) for b in d.extends])
+                    case tree.Interface():
+                        if self._is_new(d.name):
+                            self.interfaces[fold(d.name.name)] = d
                     case tree.TypeDecl():
                         if self._is_new(d.name):
                             self.type_decls[fold(d.name.name)] = d
@@ -138,8 +163,7 @@ class Declarations:
 
     def _is_new(self, name: tree.Identifier) -> bool:
         key = fold(name.name)
-        declared_before = self.pous.get(key) or self.type_decls.get(key)
-        first = declared_before.name if declared_before is not None else None
+        first = self._name_of(key)
         if first is None and key in self.globals:
             first = self.globals[key][2]
         if first is not None:
@@ -153,6 +177,12 @@ class Declarations:
                 help="choose another name",
             )
         return True
+
+    def _name_of(self, key: str) -> tree.Identifier | None:
+        """The POU, type or interface that is called so."""
+        found: tree.Pou | tree.TypeDecl | tree.Interface | None = self.pous.get(key)
+        found = found or self.type_decls.get(key) or self.interfaces.get(key)
+        return found.name if found is not None else None
 
     def _add_configuration(self, d: tree.Configuration) -> None:
         if self.configurations:
@@ -173,11 +203,10 @@ class Declarations:
     def _add_globals(self, blocks: Iterable[tree.VarBlock]) -> None:
         for block, decl, name in declared(blocks):
             key = fold(name.name)
-            pou_or_type = self.pous.get(key) or self.type_decls.get(key)
             if key in self.globals:
                 self.duplicate(name, self.globals[key][2].span)
-            elif pou_or_type is not None:
-                self.duplicate(name, pou_or_type.name.span)
+            elif (taken := self._name_of(key)) is not None:
+                self.duplicate(name, taken.span)
             else:
                 self.globals[key] = (block, decl, name)
 
@@ -198,6 +227,10 @@ class Declarations:
         library (`span` is there) means the library, whatever names the user has given."""
         own = None if span.source.library else self.pous.get(fold(name))
         return own or self.library_pou(name)
+
+    def find_interface(self, name: str, span: Span) -> tree.Interface | None:
+        """An INTERFACE by its name."""
+        return None if span.source.library else self.interfaces.get(fold(name))
 
     def library_pou(self, name: str) -> tree.Pou | None:
         """A POU of the standard library, parsed when it is first asked for."""
@@ -281,18 +314,37 @@ class Declarations:
         pou = self.enclosing(span)
         if pou is None:
             return None
-        locals_ = self._locals.get(id(pou))
-        if locals_ is None:
-            locals_ = self._locals[id(pou)] = {}
-            for found in declared(pou.blocks):
-                if found[0].kind != "VAR_EXTERNAL":
-                    locals_.setdefault(fold(found[2].name), found)
-        if fold(name) not in locals_:
-            return None
-        block, decl, ident = locals_[fold(name)]
-        constant = "CONSTANT" in block.qualifiers and decl.location is None
-        symbol = self.constant_symbol(block, decl, ident) if constant else None
-        return symbol or Symbol(ident.name, UNKNOWN, "nowhere", 0, ident.span, block.kind)
+        for around in self._around(pou, span):
+            locals_ = self._locals.get(id(around))
+            if locals_ is None:
+                locals_ = self._locals[id(around)] = {}
+                for found in declared(around.blocks):
+                    if found[0].kind != "VAR_EXTERNAL":
+                        locals_.setdefault(fold(found[2].name), found)
+            if fold(name) in locals_:
+                block, decl, ident = locals_[fold(name)]
+                constant = "CONSTANT" in block.qualifiers and decl.location is None
+                symbol = self.constant_symbol(block, decl, ident) if constant else None
+                return symbol or Symbol(ident.name, UNKNOWN, "nowhere", 0, ident.span, block.kind)
+        return None
+
+    def _around(
+        self, pou: tree.Pou | tree.TestBlock, span: Span
+    ) -> Iterator[tree.Pou | tree.TestBlock]:
+        """The method at `span`, the POU or test it is in, and what that extends."""
+        if isinstance(pou, tree.TestBlock):
+            yield pou
+            return
+        for _, method in heritage.own_members(pou.methods, pou.properties):
+            if method.span.start <= span.start < method.span.end:
+                yield method
+        seen: list[tree.Pou] = []
+        one: tree.Pou | None = pou
+        while one is not None and all(one is not other for other in seen):
+            seen.append(one)
+            yield one
+            base = one.extends[0] if one.extends else None
+            one = self.find_pou(base.name, base.span) if base is not None else None
 
     def constant_symbol(
         self, block: tree.VarBlock, decl: tree.VarDecl, name: tree.Identifier
@@ -339,6 +391,9 @@ class Declarations:
         chain = " → ".join([*names, names[0]])
         self.reporter.report("E0205", f"this declaration needs itself: {chain}", span, help=help_)
 
+    def circle(self, names: list[str], span: Span) -> None:
+        self._cycle(names, span, "remove one EXTENDS")
+
     def _type_cycle(self, key: str, span: Span) -> None:
         at = self._resolving.index(key)
         names = []
@@ -379,6 +434,9 @@ class Declarations:
             self._types[key] = t
             self._complete_references()
             return t
+        interface = self.find_interface(name, span)
+        if interface is not None:
+            return heritage.interface_type(self, interface)
         pou = self.find_pou(name, span)
         if pou is not None and pou.kind == "FUNCTION_BLOCK":
             return self.fb_type(pou, span)
@@ -393,6 +451,7 @@ class Declarations:
             return UNKNOWN
         known = [*ELEMENTARY, "STRING", "WSTRING", *self.pou_names()]
         known += [d.name.name for d in self.type_decls.values()]
+        known += [d.name.name for d in self.interfaces.values()]
         self.reporter.report(
             "E0203",
             f"there is no type '{name}'",
@@ -484,11 +543,29 @@ class Declarations:
             )
             return UNKNOWN
         t = StructType(name, span=spec.span)
+        if spec.extends is not None:
+            self._extend(t, spec.extends)
         for decl in spec.fields:
             for ident in decl.names:
                 self._field(t, decl, ident, "VAR", retain=False)
         self._close(t, spec.span)
         return t
+
+    def _extend(self, t: StructType, spec: tree.NamedType) -> None:
+        """`TYPE a EXTENDS b : STRUCT`: the members of the base come first."""
+        base = self.named_type(spec.name, spec.span)
+        if isinstance(base, StructType):
+            t.base = base
+            t.fields.update(base.fields)
+            t.size, t.align = base.size, base.align
+        elif not isinstance(base, Unknown):
+            self.reporter.report(
+                "E0303",
+                f"'{spec.name}' is {base}, not a STRUCT",
+                spec.span,
+                label="EXTENDS of a type takes a structure",
+                help="name a structure, or remove EXTENDS",
+            )
 
     def _field(
         self,
@@ -497,18 +574,23 @@ class Declarations:
         ident: tree.Identifier,
         section: str,
         retain: bool,
+        access: str = "",
     ) -> None:
         key = fold(ident.name)
         if key in owner.fields:
             self.duplicate(ident, owner.fields[key].span)
             return
         t = self.resolve(decl.type)
+        if section != "VAR_IN_OUT":
+            self.no_abstract(t, decl.type.span)
         size, align = (4, 4) if section == "VAR_IN_OUT" else size_align(t)
         offset = (owner.size + align - 1) // align * align
         init = decl.init if decl.init is not None else self.default_init(decl.type)
-        field = Field(ident.name, t, offset, init, ident.span, section, retain)
-        field.hidden = section == "HIDDEN"
-        owner.fields[key] = field
+        made = Field(ident.name, t, offset, init, ident.span, section, retain)
+        made.access, made.arguments = access, init_arguments(decl.type, t)
+        made.owner = owner if isinstance(owner, FbType) else None
+        made.hidden = section == "HIDDEN"
+        owner.fields[key] = made
         owner.size = offset + size
         owner.align = max(owner.align, align)
 
@@ -523,6 +605,19 @@ class Declarations:
             field = Field(name, BOOL, owner.size, None, ident.span, "VAR", retain, hidden=True)
             owner.fields[fold(name)] = field
             owner.size += 1
+
+    def no_abstract(self, t: Type, span: Span) -> None:
+        """Report an instance of an ABSTRACT function block."""
+        while isinstance(t, ArrayType):
+            t = t.element
+        if isinstance(t, FbType) and t.is_abstract:
+            self.reporter.report(
+                "E0310",
+                f"'{t}' is ABSTRACT and has no instances",
+                span,
+                others=[Label(t.pou.name.span, "declared ABSTRACT here")],
+                help="declare an instance of a function block that extends it",
+            )
 
     def _close(self, owner: StructType | FbType, span: Span) -> None:
         """Round the size up to the alignment; nothing has size 0."""
@@ -544,6 +639,8 @@ class Declarations:
         base = INT
         if spec.base is not None:
             found = self.resolve(spec.base)
+            if isinstance(found, FbType | Unknown):
+                return found  # no enumeration, but `motor : Motor(axis := 3)`, for FB_Init
             if not (isinstance(found, Elementary) and found.group in ("sint", "uint", "bit")):
                 self.reporter.report(
                     "E0215",
@@ -640,17 +737,21 @@ class Declarations:
             self._type_cycle(key, span or pou.name.span)
             return t
         self._resolving.append(key)
+        heritage.inherit(self, t)
         for block, decl, ident in declared(pou.blocks):
             constant = "CONSTANT" in block.qualifiers
             if block.kind not in FIELD_SECTIONS or (constant and block.kind == "VAR"):
                 continue
             if decl.location is None:
                 retain = bool({"RETAIN", "PERSISTENT"} & block.qualifiers)
-                self._field(t, decl, ident, block.kind, retain)
+                access = heritage.access_of(block.qualifiers)
+                self._field(t, decl, ident, block.kind, retain, access)
                 if constant:
                     t.fields[fold(ident.name)].constant = True
                 if decl.edge is not None and block.kind == "VAR_INPUT":
                     self._edge_fields(t, decl, ident, retain)
+        for _, method in heritage.own_members(pou.methods, pou.properties):
+            self._static_fields(t, method)
         if self.has_mocks:
             add_mock_fields(t)
         self._resolving.pop()
@@ -658,6 +759,14 @@ class Declarations:
         self._fb_types[id(pou)] = t
         self._complete_references()
         return t
+
+    def _static_fields(self, t: FbType, method: tree.Pou) -> None:
+        """VAR_INST of a method: hidden variables of the instance."""
+        for block, decl, ident in declared(method.blocks):
+            if block.kind == "VAR_INST" and "CONSTANT" not in block.qualifiers:
+                name = tree.Identifier(ident.span, static_name(method, ident.name))
+                self._field(t, decl, name, block.kind, retain=False)
+                t.fields[fold(name.name)].hidden = True
 
     # --- initial values ----------------------------------------------------------------------
 

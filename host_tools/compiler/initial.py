@@ -227,7 +227,7 @@ def _struct(
             if isinstance(t, FbType):
                 key = t.aliases.get(key, key)
             if key not in t.fields:
-                members = [x.name for x in t.fields.values()]
+                members = [x.name for x in t.fields.values() if not x.hidden]
                 names.reporter.report(
                     "E0231",
                     f"{t} has no member '{f.name.name}'",
@@ -257,6 +257,8 @@ def _members(
     given: dict[str, tree.Expr],
     scope: Scope,
 ) -> None:
+    if isinstance(t, FbType) and t.type_id:
+        data[at : at + 4] = t.type_id.to_bytes(4, "little")
     inside = GLOBAL
     if isinstance(t, FbType) and _binds(names, t):
         inside = Scope({k: _member(f) for k, f in t.fields.items()}, at)

@@ -12,6 +12,7 @@ from host_tools.compiler.types import (
     ArrayType,
     EnumType,
     FbType,
+    InterfaceType,
     RefType,
     StringType,
     StructType,
@@ -142,6 +143,8 @@ def describe_type(t: Type, types: dict[str, Any]) -> Any:
             if hidden:
                 types[name]["hidden"] = hidden
         return ["struct", name]
+    if isinstance(t, InterfaceType):
+        return ["ref", t.name]
     if isinstance(t, RefType):
         return ["ref", str(t.target)]
     if isinstance(t, SubrangeType):

@@ -22,6 +22,7 @@ from host_tools.compiler.syntax.declarations import (
     unsupported_part,
     unsupported_using,
 )
+from host_tools.compiler.syntax.members import interface
 from host_tools.compiler.syntax.sfc import trailing_actions
 from host_tools.compiler.syntax.simple_statements import at_declaration
 from host_tools.compiler.syntax.statements import PARTS, stray
@@ -82,6 +83,10 @@ def _declaration(c: Cursor, found: list[Declaration], told: set[str]) -> Declara
         trailing_actions(c, found)
     elif at_test_block(c):
         return test_block(c)
+    elif c.at_word("CLASS") and c.peek().kind == "name":
+        return pou(c)
+    elif c.at_word("INTERFACE") and c.peek().kind == "name":
+        return interface(c)
     elif c.at_word(*PARTS):
         unsupported_part(c, told)
     elif c.at_word("USING"):

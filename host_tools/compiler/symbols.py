@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from host_tools.compiler import ir, tree
 from host_tools.compiler.source import Span
-from host_tools.compiler.types import FbType, Type
+from host_tools.compiler.types import FbType, Method, Type
 from host_tools.record import field, record
 
 ConstValue = int | float | Fraction | bytes
@@ -44,6 +44,7 @@ class Symbol:
     owner: FbType | None = None
     edge: str | None = None
     needs_address: bool = False
+    access: str = ""
 
 
 @record()
@@ -60,9 +61,21 @@ class Value:
     """the variable that a reference is to, where it ends with the call"""
 
 
+@record(frozen=True)
+class PropertyUse:
+    """A property that is read or written by its accessors; no receiver: one of a PROGRAM."""
+
+    receiver: Place | None
+    getter: Method | None
+    setter: Method | None
+    name: str
+
+
 @record()
 class Place:
-    """Something that can be read, written or pointed at: exactly one of `addr` and `local`."""
+    """Something that can be read, written or pointed at: exactly one of `addr` and `local`, or
+    `prop`, which has no address. `dynamic`: what is there may be an instance of a type that
+    extends `type`. `is_self`: it is the instance of this function."""
 
     type: Type
     span: Span
@@ -71,6 +84,9 @@ class Place:
     local: int | None = None
     symbol: Symbol | None = None
     section: str = ""
+    dynamic: bool = False
+    is_self: bool = False
+    prop: PropertyUse | None = None
 
 
 @record()

@@ -185,10 +185,11 @@ class ArraySpec(TypeSpec):
 
 
 class StructSpec(TypeSpec):
-    """STRUCT; `overlap` for OVERLAP and UNION."""
+    """STRUCT; `overlap` for OVERLAP and UNION, `extends` the structure it adds members to."""
 
     fields: tuple[VarDecl, ...]
     overlap: bool = False
+    extends: NamedType | None = None
 
 
 class EnumValue(Node):
@@ -308,8 +309,10 @@ class Sfc(Node):
 
 
 class Pou(Declaration):
-    """kind: "FUNCTION", "FUNCTION_BLOCK", "PROGRAM". Where there is an `sfc`, the variables it
-    needs are declared by the last of the `blocks`."""
+    """kind: "FUNCTION", "FUNCTION_BLOCK", "PROGRAM", "METHOD". A CLASS is a FUNCTION_BLOCK with
+    `is_class`; the accessors of a property are methods: GET has the property's name as its result,
+    SET as its input. `modifiers` are upper case: "ABSTRACT", "FINAL", "OVERRIDE", "PUBLIC"...
+    Where there is an `sfc`, the variables it needs are declared by the last of the `blocks`."""
 
     kind: str
     name: Identifier
@@ -317,8 +320,33 @@ class Pou(Declaration):
     blocks: tuple[VarBlock, ...]
     body: tuple[Statement, ...]
     pragmas: tuple[str, ...] = ()
+    modifiers: frozenset[str] = frozenset()
+    extends: tuple[NamedType, ...] = ()
+    implements: tuple[NamedType, ...] = ()
+    methods: tuple[Pou, ...] = ()
+    properties: tuple[Property, ...] = ()
+    is_class: bool = False
     sfc: Sfc | None = None
     actions: tuple[Action, ...] = ()
+
+
+class Property(Node):
+    """PROPERTY of a function block or INTERFACE. An accessor of an interface has no statements."""
+
+    name: Identifier
+    type: TypeSpec
+    getter: Pou | None
+    setter: Pou | None
+    modifiers: frozenset[str] = frozenset()
+    pragmas: tuple[str, ...] = ()
+
+
+class Interface(Declaration):
+    name: Identifier
+    extends: tuple[NamedType, ...]
+    methods: tuple[Pou, ...]
+    properties: tuple[Property, ...]
+    pragmas: tuple[str, ...] = ()
 
 
 class GlobalVars(Declaration):

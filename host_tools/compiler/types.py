@@ -132,6 +132,11 @@ class Field:
     constant: bool = False
     edge: str | None = None
     hidden: bool = False
+    access: str = ""
+    """The specifier of the block it is declared in: "PUBLIC", "PRIVATE", ... or "" for none."""
+    owner: FbType | None = None
+    arguments: tuple[tree.EnumValue, ...] | None = None
+    """What its declaration gives to FB_Init."""
 
 
 @record(eq=False)
@@ -141,14 +146,46 @@ class StructType:
     size: int = 0
     align: int = 1
     span: Span | None = None
+    base: StructType | None = None
 
     def __str__(self) -> str:
         return self.name or "STRUCT"
 
 
 @record(eq=False)
+class Method:
+    """A method, or an accessor of a property, with the type that it is written in."""
+
+    pou: tree.Pou
+    owner: FbType | InterfaceType
+
+    @property
+    def is_abstract(self) -> bool:
+        return "ABSTRACT" in self.pou.modifiers or isinstance(self.owner, InterfaceType)
+
+
+@record(eq=False)
+class InterfaceType:
+    """An interface. A value of it is the address of an instance, 0 for none. `members` as those of
+    function blocks, with the inherited ones; `bases` all that it extends, near or far."""
+
+    name: str
+    decl: tree.Interface
+    members: dict[str, Method] = field(default_factory=dict)
+    bases: list[InterfaceType] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@record(eq=False)
 class FbType:
-    """A function block: its instance is laid out like a structure."""
+    """A function block: its instance is laid out like a structure, the fields of its base first.
+
+    `members` are its methods, the inherited ones too, by folded name; accessors of properties by
+    "GET NAME" and "SET NAME". `interfaces` are all that it implements, by its bases and theirs
+    too. An instance of a type that extends, is extended or implements begins with the u32
+    `type_id`; for other types that is 0."""
 
     name: str
     pou: tree.Pou
@@ -158,12 +195,21 @@ class FbType:
     aliases: dict[str, str] = field(default_factory=dict)
     """Second names of inputs, folded: SET1 of SR is S1."""
 
+    base: FbType | None = None
+    interfaces: list[InterfaceType] = field(default_factory=list)
+    members: dict[str, Method] = field(default_factory=dict)
+    type_id: int = 0
+
     def member(self, key: str) -> Field | None:
         """The field of a folded name."""
         return self.fields.get(self.aliases.get(key, key))
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_abstract(self) -> bool:
+        return "ABSTRACT" in self.pou.modifiers
 
 
 @record(frozen=True)
@@ -183,6 +229,7 @@ Type = (
     | RefType
     | StructType
     | FbType
+    | InterfaceType
     | Unknown
 )
 
@@ -300,6 +347,20 @@ def fits(value: int, t: Elementary) -> bool:
 _ORDER = {"u8": 1, "i8": 1, "u16": 2, "i16": 2, "u32": 3, "i32": 3, "u64": 4, "i64": 4}
 
 
+def derives(t: Type, base: Type) -> bool:
+    """Whether `t` is `base` or extends it, near or far: an instance of it serves as one."""
+    if isinstance(t, InterfaceType):
+        return t is base or any(one is base for one in t.bases)
+    if isinstance(t, FbType) and isinstance(base, InterfaceType):
+        return any(one is base for one in t.interfaces)
+    one: Type | None = t
+    while isinstance(one, FbType | StructType):
+        if one is base:
+            return True
+        one = one.base
+    return False
+
+
 def converts_implicitly(source: Type, target: Type) -> bool:
     """The lossless conversions of IEC 61131-3:2013 Figure 12 (and an enumeration to its base)."""
     source = base_of(source)
@@ -312,7 +373,13 @@ def converts_implicitly(source: Type, target: Type) -> bool:
     if isinstance(source, StringType) and isinstance(target, StringType):
         return source.wide == target.wide
     if isinstance(source, RefType) and isinstance(target, RefType):
-        return same(source.target, target.target) or isinstance(source.target, Unknown)
+        if same(source.target, target.target) or isinstance(source.target, Unknown):
+            return True
+        return derives(source.target, target.target) and target.target is not source.target
+    if isinstance(target, InterfaceType):
+        if isinstance(source, RefType):
+            return isinstance(source.target, Unknown) or derives(source.target, target)
+        return derives(source, target)
     if isinstance(source, Elementary) and isinstance(target, StringType):
         return source.group == "char" and (source.kind == "u16") == target.wide
     if isinstance(source, ArrayType) and isinstance(target, ArrayType):

@@ -77,13 +77,33 @@ def of_instance(body: Body, callee: tree.Member) -> tuple[Place, tree.Action] | 
         t = t.target
     if not isinstance(t, FbType):
         return None
-    action = find_action(t.pou, callee.name)
-    if action is None or not t.pou.actions:
+    found = of_block(t, callee.name)
+    if found is None:
         return None
     where = places.place(body, base)
     if where is None:
         return None
-    return places.opened(body, where), action
+    where = places.opened(body, where)
+    where.type = found[0]
+    return where, found[1]
+
+
+def of_block(t: FbType | None, name: str) -> tuple[FbType, tree.Action] | None:
+    """The action `name` of a function block, with the type in whose text it stands."""
+    while t is not None:
+        action = find_action(t.pou, name)
+        if action is not None:
+            return t, action
+        t = t.base
+    return None
+
+
+def call_around(body: Body, name: str, span: Span) -> bool:
+    """Call an action of the function block that a method, or a block that extends it, is in."""
+    found = of_block(body.this, name)
+    if found is not None:
+        call_of(body, Place(found[0], span, ir.Addr("self"), is_self=True), found[1], span)
+    return found is not None
 
 
 def _type_of(body: Body, node: tree.Expr) -> Type | None:

@@ -11,7 +11,15 @@ from host_tools.compiler.lowering.notes import Notes
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Symbol, Touch, Value
 from host_tools.compiler.tree import fold
-from host_tools.compiler.types import FbType, StringType, Type, Unknown, kind_of, size_align
+from host_tools.compiler.types import (
+    FbType,
+    Method,
+    StringType,
+    Type,
+    Unknown,
+    kind_of,
+    size_align,
+)
 
 if TYPE_CHECKING:
     from host_tools.compiler.declarations import Declarations
@@ -21,8 +29,10 @@ if TYPE_CHECKING:
 class Body:
     """What lowering one function, block body, program or task needs to know and collects.
 
-    `function` gives the Func name of a callee and makes sure that it is lowered. `harness` is
-    there in a build for tests, and in the tests themselves (`in_test`).
+    `function` gives the Func name of a callee and makes sure that it is lowered. `scope` holds
+    what is known besides `symbols`: the variables around a method, constants of a base. `program`
+    is the instance of a PROGRAM that a body or method belongs to, with its `program_members`.
+    `harness` is there in a build for tests, and in the tests themselves (`in_test`).
     """
 
     def __init__(
@@ -30,14 +40,17 @@ class Body:
         declarations: Declarations,
         *,
         constants_only: bool = False,
-        function: Callable[[tree.Pou, Span], str] | None = None,
+        function: Callable[[tree.Pou, Span, FbType | None, str], str] | None = None,
     ) -> None:
         self.declarations = declarations
         self.reporter = declarations.reporter
         self.constants_only = constants_only
         self._function = function
         self.symbols: dict[str, Symbol] = {}
+        self.scope: dict[str, Symbol] = {}
         self.this: FbType | None = None
+        self.program = ""
+        self.program_members: dict[str, Method] = {}
         self.locals: list[ir.Variable] = []
         self.block: list[ir.Stmt] = []
         self.frame = 0
@@ -139,7 +152,15 @@ class Body:
 
     def function(self, pou: tree.Pou, span: Span) -> str:
         assert self._function is not None
-        name = self._function(pou, span)
+        name = self._function(pou, span, None, "")
+        self.touch.calls.setdefault(name, span)
+        return name
+
+    def method(self, method: Method, span: Span) -> str:
+        """As `function`, for a method, or an accessor of a property."""
+        assert self._function is not None
+        owner = method.owner if isinstance(method.owner, FbType) else None
+        name = self._function(method.pou, span, owner, self.program if owner is None else "")
         self.touch.calls.setdefault(name, span)
         return name
 
@@ -147,7 +168,7 @@ class Body:
         """A variable or constant by name: locals, members of this block, then globals. `span` is
         where the name stands: a constant expression knows the constants of the POU around it."""
         key = fold(name)
-        symbol = self.symbols.get(key)
+        symbol = self.symbols.get(key) or self.scope.get(key)
         if symbol is None and self.constants_only:
             symbol = self.declarations.local_symbol(name, span)
         if symbol is not None or span.source.library:
@@ -158,7 +179,7 @@ class Body:
         return self.declarations.global_symbols.get(key)
 
     def names(self) -> list[str]:
-        return [s.name for s in self.symbols.values()] + [
+        return [s.name for s in (*self.symbols.values(), *self.scope.values())] + [
             s.name for s in self.declarations.global_symbols.values()
         ]
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from host_tools.compiler import ir, tree
 from host_tools.compiler.declarations import declared
 from host_tools.compiler.diagnostics import Label, did_you_mean
-from host_tools.compiler.lowering import actions, control, expressions, places, pointers
+from host_tools.compiler.lowering import (
+    actions,
+    control,
+    expressions,
+    methods,
+    places,
+    pointers,
+)
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import Place, Value
@@ -16,11 +25,13 @@ from host_tools.compiler.types import (
     ArrayType,
     FbType,
     Field,
+    InterfaceType,
     RefType,
     StringType,
     Type,
     Unknown,
     base_of,
+    derives,
     is_aggregate,
     is_duration,
     is_integer,
@@ -71,12 +82,23 @@ def call(
         action = actions.find_action(body.pou, callee.name)
         if action is not None:
             if wants_value:
-                _no_value(body, node, "an action gives nothing back;")
+                no_value(body, node, "an action gives nothing back;")
             elif actions.without_arguments(body, node, action):
                 actions.call_own(body, action, node.span)
             return None
         symbol = body.lookup(callee.name, callee.span)
         if symbol is None or symbol.section == "RESULT":
+            if methods.own_member(body, fold(callee.name)) is not None:
+                return methods.call_own(body, node, callee.name, wants_value)
+            plain = not wants_value and not node.arguments
+            if plain and actions.call_around(body, callee.name, node.span):
+                return None
+            if fold(callee.name) in methods.BUILTINS and not body.constants_only:
+                return methods.builtin(body, node, fold(callee.name))
+            if methods.self_word(callee):
+                where = methods.self_place(body, fold(callee.name), callee.span)
+                _instance(body, node, where, wants_value)
+                return None
             own = fold(callee.name) in body.declarations.pous
             if not own or callee.span.source.library:
                 if control.has_control(node) and standard.is_standard(callee.name):
@@ -93,7 +115,7 @@ def call(
             pou = body.declarations.find_pou(callee.name, callee.span)
             if pou is not None and pou.kind == "FUNCTION":
                 if wants_value and pou.result is None and not body.constants_only:
-                    _no_value(body, node, "give the FUNCTION a result type, or")
+                    no_value(body, node, "give the FUNCTION a result type, or")
                     return None
                 if control.has_control(node):
                     known = [fold(p.name) for p in parameters(body, pou)]
@@ -120,14 +142,38 @@ def call(
         found = actions.of_instance(body, callee)
         if found is not None:
             if wants_value:
-                _no_value(body, node, "an action gives nothing back;")
+                no_value(body, node, "an action gives nothing back;")
             elif actions.without_arguments(body, node, found[1]):
                 actions.call_of(body, *found, node.span)
             return None
-    where = places.place(body, callee)
+    if isinstance(callee, tree.Member) and not callee.name[:1].isdigit():
+        base = places.member_base(body, callee, False)
+        if base is None:
+            return None
+        is_method, made = methods.call_member(body, node, base, wants_value)
+        if is_method:
+            return made
+        where = places.member_of(body, base, callee, False)
+        if where is not None and where.prop is not None:
+            where = places.place(body, callee)
+    else:
+        where = places.place(body, callee)
+    _instance(body, node, where, wants_value)
+    return None
+
+
+def _instance(body: Body, node: tree.Call, where: Place | None, wants_value: bool) -> None:
+    """Call an instance of a function block."""
+    callee = node.callee
     if where is None:
-        return None
+        return
     where = places.opened(body, where)
+    if isinstance(where.type, FbType) and where.type.pou.is_class:
+        _no_body(body, node, where.type)
+        return
+    if isinstance(where.type, InterfaceType):
+        _no_body(body, node, where.type)
+        return
     if not isinstance(where.type, FbType):
         if not isinstance(where.type, Unknown):
             many = isinstance(where.type, ArrayType) and isinstance(where.type.element, FbType)
@@ -139,20 +185,29 @@ def call(
                 if many
                 else "only functions and function block instances can",
             )
-        return None
+        return
     if wants_value:
-        _no_value(body, node, "read the outputs of the block, and")
-        return None
+        no_value(body, node, "read the outputs of the block, and")
+        return
     instance, block = places.frozen(body, where), where.type
     if control.has_control(node):
         known = list(block.fields)
-        return control.controlled(
-            body, node, known, None, lambda n: _block(body, n, instance, block)
-        )
-    return _block(body, node, instance, block)
+        control.controlled(body, node, known, None, lambda n: _block(body, n, instance, block))
+    else:
+        _block(body, node, instance, block)
 
 
-def _no_value(body: Body, node: tree.Call, help_: str) -> None:
+def _no_body(body: Body, node: tree.Call, t: FbType | InterfaceType) -> None:
+    names = methods.names_of_members(t)
+    body.reporter.report(
+        "E0244",
+        f"{t} has no statements that a call could run",
+        node.callee.span,
+        help=f"call a method of it: {node.callee.span.text}.{names[0] if names else '…'}(…)",
+    )
+
+
+def no_value(body: Body, node: tree.Call, help_: str) -> None:
     body.reporter.report(
         "E0244",
         "this call has no value",
@@ -186,6 +241,20 @@ def _function(body: Body, node: tree.Call, pou: tree.Pou) -> Value | None:
             help="call it in the body, or write its value as a literal",
         )
         return None
+    name = body.function(pou, node.span)
+    return invoke(
+        body, node, pou, lambda args, result: body.emit(ir.Call(name, args, None, result))
+    )
+
+
+def invoke(
+    body: Body,
+    node: tree.Call,
+    pou: tree.Pou,
+    emit: Callable[[tuple[ir.Expr, ...], int | None], None],
+) -> Value | None:
+    """Evaluate the arguments of a function or method, let `emit` make the call, deliver its
+    outputs."""
     params = parameters(body, pou)
     given = match_arguments(body, node, params, pou.name.name)
     if given is None:
@@ -204,11 +273,10 @@ def _function(body: Body, node: tree.Call, pou: tree.Pou) -> Value | None:
     if result_type is not None and is_aggregate(result_type):
         result_slot = body.frame_slot(result_type)
         args.append(ir.AddrOf("u32", result_slot))
-    name = body.function(pou, node.span)
     result = None
     if result_type is not None and result_slot is None and not isinstance(result_type, Unknown):
         result = body.new_local("", kind_of(result_type))
-    body.emit(ir.Call(name, tuple(args), None, result))
+    emit(tuple(args), result)
     _copy_back(body, after)
     any_integer = pou.name.span.source.library and fold(pou.name.name).startswith("SPLIT_")
     for target, slot, t, negated in outputs:
@@ -238,7 +306,7 @@ def _argument(
     if p.section == "VAR_OUTPUT":
         slot = body.frame_slot(p.type)
         if given is not None and given.value is not None:
-            target = places.place(body, given.value, write=True)
+            target = places.place(body, given.value, write=True, properties=True)
             if target is not None:
                 outputs.append((places.frozen(body, target), slot, p.type, given.negated))
         return Value(p.type, ir.AddrOf("u32", slot), span)
@@ -256,9 +324,18 @@ def _argument(
         value = expressions.retype(value, LINT)  # what CONCAT_DATE and the like take is ANY_INT
     value = expressions.convert(body, value, p.type, f"parameter '{p.name}'")
     if isinstance(p.type, StringType) and not isinstance(value.type, Unknown):
-        count = ir.Const("i32", p.type.length)
-        value.expr = ir.Intrinsic(p.type.kind, "cut", (value.expr, count))
+        value.expr = as_argument(p.type, value)
     return value
+
+
+def as_argument(t: Type, value: Value) -> ir.Expr:
+    """The expression that passes a value by value: text is cut to its length, an aggregate goes
+    by its address."""
+    if isinstance(t, StringType):
+        return ir.Intrinsic(t.kind, "cut", (value.expr, ir.Const("i32", t.length)))
+    if value.addr is not None:
+        return ir.AddrOf("u32", value.addr)
+    return value.expr
 
 
 def _no_variable(body: Body, node: tree.Call, name: str, t: Type, declared_at: Span) -> None:
@@ -307,8 +384,15 @@ def _reference_to(
         return expressions.unknown(node.span)
     where = places.opened(body, where)
     strings = isinstance(where.type, StringType) and isinstance(wanted, StringType)
-    fits = same(where.type, wanted) or (
-        strings and where.type.wide == wanted.wide  # type: ignore[union-attr]
+    if isinstance(wanted, InterfaceType) and isinstance(where.type, FbType):
+        return _as_interface(body, where, wanted, node)
+    is_instance = isinstance(where.type, FbType) and isinstance(wanted, FbType)
+    fits = (
+        (is_instance and derives(where.type, wanted))
+        or same(where.type, wanted)
+        or (
+            strings and where.type.wide == wanted.wide  # type: ignore[union-attr]
+        )
     )
     if not fits:
         body.reporter.report(
@@ -326,6 +410,16 @@ def _reference_to(
         after.append((where, slot))
         return Value(wanted, ir.AddrOf("u32", slot), node.span)
     return Value(wanted, ir.AddrOf("u32", places.address(where)), node.span)
+
+
+def _as_interface(body: Body, where: Place, wanted: InterfaceType, node: tree.Expr) -> Value:
+    """An instance for a VAR_IN_OUT that is an interface: a variable of that type refers to it."""
+    instance = expressions.convert(body, places.load(body, where), wanted)
+    if isinstance(instance.type, Unknown):
+        return instance
+    slot = body.frame_slot(wanted)
+    body.emit(ir.Store(slot, instance.expr))
+    return Value(wanted, ir.AddrOf("u32", slot), node.span)
 
 
 def match_arguments(
@@ -494,13 +588,12 @@ def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> Value | None
         if field.section == "VAR_IN_OUT" and not _is_given(seen, field.name):
             _no_variable(body, node, field.name, field.type, field.span)
     places.note_write(body, where, node.span)
-    name = body.function(t.pou, node.span)
-    body.emit(ir.Call(name, (), instance))
+    methods.call_body(body, where, t, node, instance)
     _copy_back(body, after)
     for a, field in outputs:
         if a.value is None:
             continue
-        target = places.place(body, a.value, write=True)
+        target = places.place(body, a.value, write=True, properties=True)
         if target is None:
             continue
         source = Place(field.type, a.span, places.shifted(instance, field.offset))

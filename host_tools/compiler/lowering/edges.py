@@ -17,8 +17,9 @@ from host_tools.compiler.types import BOOL, Unknown, base_of
 
 def check(body: Body, pou: tree.Pou, block: tree.VarBlock, decl: tree.VarDecl) -> None:
     """Report R_EDGE and F_EDGE where there is no edge to find."""
-    if pou.kind == "FUNCTION" or block.kind != "VAR_INPUT" or decl.location is not None:
-        kind = "VAR_INPUT of a FUNCTION" if pou.kind == "FUNCTION" else block.kind
+    is_function = pou.kind in ("FUNCTION", "METHOD")
+    if is_function or block.kind != "VAR_INPUT" or decl.location is not None:
+        kind = f"VAR_INPUT of a {pou.kind}" if is_function else block.kind
         body.reporter.report(
             "E0330",
             f"{decl.edge} does not go with {kind}",

@@ -11,6 +11,7 @@ from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.ir import INT_RANGE
 from host_tools.compiler.lowering import calls, operators
 from host_tools.compiler.lowering.body import Body, scalar_const
+from host_tools.compiler.lowering.methods import own_member
 from host_tools.compiler.lowering.places import load, place
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import ConstValue, Place, Value
@@ -29,6 +30,7 @@ from host_tools.compiler.types import (
     Elementary,
     EnumType,
     FbType,
+    InterfaceType,
     RefType,
     StringType,
     SubrangeType,
@@ -104,7 +106,7 @@ def _expression(body: Body, node: tree.Expr, expected: Type | None) -> Value:
             named = _enum_member(body, base, node)
             if named is not None:
                 return named
-    where = place(body, node)
+    where = place(body, node, properties=True)
     if where is not None and isinstance(node, tree.Direct) and expected is not None:
         where.type = direct_type(node, where.type, expected)
     return load(body, where) if where is not None else unknown(node.span)
@@ -223,7 +225,10 @@ def _named_value(body: Body, node: tree.Name, expected: Type | None) -> Value | 
         if symbol.constant is None or isinstance(symbol.type, Unknown):
             return unknown(node.span)
         return constant_value(symbol.type, symbol.constant, node.span)
-    if fold(node.name) == "NULL":
+    key = fold(node.name)
+    if own_member(body, f"GET {key}") is not None or own_member(body, f"SET {key}") is not None:
+        return None
+    if key == "NULL":
         return Value(RefType(UNKNOWN), ir.Const("u32", 0), node.span, 0)
     candidates = body.declarations.enum_values.get(fold(node.name), [])
     if isinstance(expected, EnumType):
@@ -292,6 +297,8 @@ def convert(body: Body, value: Value, target: Type, what: str = "") -> Value:
         if isinstance(source, Elementary):
             return Value(target, ir.Intrinsic(target.kind, "from_char", (value.expr,)), value.span)
         return Value(target, value.expr, value.span, value.const)
+    if isinstance(target, InterfaceType) and value.addr is not None:
+        return Value(target, ir.AddrOf("u32", value.addr), value.span)
     if is_aggregate(target):
         return value
     return retype(value, target)
@@ -363,6 +370,8 @@ def _from_literal(body: Body, value: Value, target: Type) -> Value:
                 help=f"write it without a fraction, or call REAL_TO_{target}(…) or TRUNC(…)",
             )
             return unknown(value.span)
+    if isinstance(target, InterfaceType) and const == 0:
+        return Value(target, ir.Const("u32", 0), value.span, 0)
     _refuse(body, value, value.type, target, "")
     return unknown(value.span)
 
@@ -406,6 +415,14 @@ def _refuse(body: Body, value: Value, source: Type, target: Type, what: str) -> 
     help_ = f"call {name}(…)" if name else f"write a value of type {target}"
     if isinstance(target, EnumType):
         help_ = f"write one of its values, for example {next(iter(target.spelling.values()), '')}"
+    elif isinstance(target, InterfaceType):
+        help_ = f"write an instance of a function block that IMPLEMENTS {target}, or NULL"
+        if isinstance(source, FbType):
+            help_ = f"declare FUNCTION_BLOCK {source} … IMPLEMENTS {target}"
+        elif isinstance(source, InterfaceType):
+            help_ = "ask at run time what it is: target ?= source;"
+    elif isinstance(source, InterfaceType):
+        help_ = "ask at run time what it is: target ?= source;"
     elif isinstance(source, FbType):
         outputs = [f.name for f in source.fields.values() if f.section == "VAR_OUTPUT"]
         help_ = f"name one of its outputs: {', '.join(outputs)}" if outputs else ""

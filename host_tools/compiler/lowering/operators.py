@@ -20,6 +20,8 @@ from host_tools.compiler.types import (
     REAL,
     Elementary,
     EnumType,
+    FbType,
+    InterfaceType,
     RefType,
     StringType,
     Type,
@@ -336,11 +338,32 @@ def _is_character(t: Type) -> bool:
     return isinstance(t, Elementary) and t.group == "char"
 
 
+def _compare_instances(op: str, left: Value, right: Value, span: Span) -> Value | None:
+    """Whether two interfaces refer to one instance; None where that makes no sense."""
+    if op not in ("eq", "ne"):
+        return None
+    sides: list[ir.Expr] = []
+    for value in (left, right):
+        if isinstance(value.type, FbType) and value.addr is not None:
+            sides.append(ir.AddrOf("u32", value.addr))
+        elif value.type is ANY_INT and value.const == 0:
+            sides.append(ir.Const("u32", 0))
+        elif isinstance(value.type, InterfaceType | RefType):
+            sides.append(value.expr)
+        else:
+            return None
+    return Value(BOOL, ir.Compare("b1", op, sides[0], sides[1]), span)
+
+
 def compare(body: Body, op: str, left: Value, right: Value, span: Span, symbol: str) -> Value:
     """= <> < <= > >= on two values of one type (IEC Table 33)."""
     a, b = base_of(left.type), base_of(right.type)
     if isinstance(a, Unknown) or isinstance(b, Unknown):
         return expressions.unknown(span)
+    if isinstance(a, InterfaceType) or isinstance(b, InterfaceType):
+        same_instance = _compare_instances(op, left, right, span)
+        if same_instance is not None:
+            return same_instance
     t = common(a, b)
     if t is None and isinstance(left.const, bytes) and _is_character(b):
         t = b  # 'A' compared with a CHAR

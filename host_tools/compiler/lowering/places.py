@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from host_tools.compiler import ir, tree
 from host_tools.compiler.diagnostics import Label, did_you_mean
+from host_tools.compiler.lowering import methods
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span, position
-from host_tools.compiler.symbols import Place, Symbol, Value
+from host_tools.compiler.symbols import Place, PropertyUse, Symbol, Value
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
     BOOL,
@@ -23,6 +24,7 @@ from host_tools.compiler.types import (
     EnumType,
     FbType,
     Field,
+    InterfaceType,
     RefType,
     StringType,
     StructType,
@@ -30,6 +32,7 @@ from host_tools.compiler.types import (
     Unknown,
     base_of,
     conversion_name,
+    derives,
     is_aggregate,
     is_integer,
     kind_of,
@@ -37,9 +40,80 @@ from host_tools.compiler.types import (
 )
 
 
-def place(body: Body, node: tree.Expr, write: bool = False) -> Place | None:
+def place(
+    body: Body, node: tree.Expr, write: bool = False, properties: bool = False
+) -> Place | None:
     """What `node` designates, None where that was reported. `write` also checks that it may be
-    assigned to."""
+    assigned to. `properties`: it may be one, which is read and written but has no address."""
+    made = _place(body, node, write)
+    if made is not None and made.prop is not None:
+        made.type = methods.property_type(body, made.prop)
+        if isinstance(made.type, Unknown):
+            return None
+        if not properties:
+            _no_variable(body, made.prop.name, node.span)
+            return None
+    return made
+
+
+def _no_variable(body: Body, name: str, span: Span) -> None:
+    body.reporter.report(
+        "E0317",
+        f"'{name}' is a PROPERTY, not a variable",
+        span,
+        label="it has no place of its own",
+        help="copy it to a variable, use that, and assign the property afterwards",
+    )
+
+
+def base_place(body: Body, node: tree.Expr, write: bool) -> Place | None:
+    """What a '.', '[' or '^' goes on from: a place, or a value that a call or property gives."""
+    if isinstance(node, tree.Call | tree.Binary):
+        from host_tools.compiler.lowering.expressions import expression
+
+        value = expression(body, node)
+        if isinstance(value.type, Unknown):
+            return None
+        if isinstance(node, tree.Binary) and not isinstance(value.type, RefType):
+            return place(body, node, write)
+        if write and not isinstance(value.type, RefType | InterfaceType):
+            body.reporter.report(
+                "E0228",
+                "this is a value, not a variable",
+                node.span,
+                label="nothing can be stored here",
+                help="assign it to a variable first",
+            )
+            return None
+        return _held(body, value)
+    made = place(body, node, write, properties=True)
+    if made is None or made.prop is None:
+        return made
+    if write and not isinstance(made.type, RefType | InterfaceType):
+        _no_variable(body, made.prop.name, node.span)
+        return None
+    value = methods.get_property(body, made)
+    return None if isinstance(value.type, Unknown) else _held(body, value)
+
+
+def _held(body: Body, value: Value) -> Place:
+    """A place that holds a value which was just computed."""
+    if value.addr is not None:
+        return Place(value.type, value.span, value.addr)
+    if isinstance(value.type, StringType):
+        slot = body.frame_slot(value.type)
+        body.initialise(slot, value.type)
+        body.emit(ir.Store(slot, value.expr))
+        return Place(value.type, value.span, slot)
+    expr = body.temporary(value.expr)
+    if isinstance(expr, ir.Local):
+        return Place(value.type, value.span, local=expr.index)
+    index = body.new_local("", expr.kind)
+    body.emit(ir.SetLocal(index, expr))
+    return Place(value.type, value.span, local=index)
+
+
+def _place(body: Body, node: tree.Expr, write: bool) -> Place | None:
     match node:
         case tree.Name():
             return _name_place(body, node, write)
@@ -68,7 +142,15 @@ def place(body: Body, node: tree.Expr, write: bool = False) -> Place | None:
 def _name_place(body: Body, node: tree.Name, write: bool) -> Place | None:
     symbol = body.lookup(node.name, node.span)
     if symbol is None:
-        _not_found(body, node)
+        word = methods.self_word(node)
+        if word:
+            return _self_reference(body, node, word, write)
+        own = methods.own_property(body, node.name, node.span)
+        if own is None:
+            _not_found(body, node)
+        return own
+    if symbol.access == "PRIVATE" and symbol.owner is not body.this:
+        methods.told_access(body, symbol.name, symbol.owner, symbol.access, node.span, symbol.span)
         return None
     if body.notes is not None:
         body.notes.symbols[id(node.span)] = symbol
@@ -113,6 +195,22 @@ def _name_place(body: Body, node: tree.Name, write: bool) -> Place | None:
         if symbol.area == "I":
             _input_write(body, node.span)
     return symbol_place(body, symbol, node.span, write)
+
+
+def _self_reference(body: Body, node: tree.Name, word: str, write: bool) -> Place | None:
+    """THIS as a value: a reference to the instance."""
+    here = methods.self_place(body, word, node.span)
+    if here is None:
+        return None
+    if write or word == "SUPER":
+        body.reporter.report(
+            "E0228",
+            f"{word} is not a variable",
+            node.span,
+            help=f"write {word}^.name for a member of the instance",
+        )
+        return None
+    return _held(body, Value(RefType(here.type), ir.AddrOf("u32", address(here)), node.span))
 
 
 def _is_constant(body: Body, symbol: Symbol, span: Span) -> None:
@@ -163,8 +261,10 @@ def symbol_place(body: Body, symbol: Symbol, span: Span, write: bool) -> Place:
         made.addr = ir.Addr("frame", symbol.offset)
     elif symbol.storage == "ref":
         made.addr = ir.Addr("ptr", 0, (), ir.Local("u32", symbol.offset))
+        made.dynamic = True
     elif symbol.storage == "selfref":
         made.addr = ir.Addr("ptr", 0, (), ir.Load("u32", ir.Addr("self", symbol.offset)))
+        made.dynamic = True
     else:
         made.local = symbol.offset
     return made
@@ -266,36 +366,38 @@ def opened(body: Body, base: Place) -> Place:
     return base
 
 
-def _base_place(body: Body, node: tree.Expr, write: bool) -> Place | None:
-    """What a member, an element or `^` stands behind; that may be the value of a call."""
-    if not isinstance(node, tree.Call | tree.Binary):
-        return place(body, node, write)
-    from host_tools.compiler.lowering.expressions import expression
-
-    value = expression(body, node)
-    if isinstance(value.type, Unknown):
-        return None
-    if not isinstance(node, tree.Call | tree.Missing) and not isinstance(value.type, RefType):
-        return place(body, node, write)
-    if value.addr is not None:
-        return Place(value.type, node.span, value.addr)
-    slot = body.frame_slot(value.type)
-    if isinstance(value.type, StringType):
-        body.initialise(slot, value.type)
-    body.emit(ir.Store(slot, value.expr))
-    return Place(value.type, node.span, slot)
-
-
 def _member_place(body: Body, node: tree.Member, write: bool) -> Place | None:
     name = node.name
     if name[:1].isdigit() or name[:1] == "%":
         return _partial_place(body, node, write)
-    base = _base_place(body, node.base, write)
-    if base is None:
-        return None
-    base = opened(body, base)
+    base = member_base(body, node, write)
+    return member_of(body, base, node, write) if base is not None else None
+
+
+def member_base(body: Body, node: tree.Member, write: bool) -> Place | None:
+    """What stands before the point."""
+    word = methods.self_word(node.base)
+    if word and body.lookup(word, node.base.span) is None:
+        return methods.self_place(body, word, node.base.span)
+    base = base_place(body, node.base, write)
+    return opened(body, base) if base is not None else None
+
+
+def member_of(body: Body, base: Place, node: tree.Member, write: bool) -> Place | None:
+    """The member of `base` that `node` names."""
+    name = node.name
     t = base.type
     if isinstance(t, Unknown):
+        return None
+    if isinstance(t, FbType | InterfaceType) and t.members:
+        key = fold(name)
+        if f"GET {key}" in t.members or f"SET {key}" in t.members:
+            return methods.property_of(body, base, node)
+        if key in t.members:
+            _is_method(body, t, node)
+            return None
+    if isinstance(t, InterfaceType):
+        methods.no_member(body, t, name, node.span)
         return None
     if not isinstance(t, StructType | FbType):
         body.reporter.report(
@@ -313,12 +415,11 @@ def _member_place(body: Body, node: tree.Member, write: bool) -> Place | None:
         located = located_member(body, t, node, write)
         if located is not None:
             return located
+    if field is None and isinstance(t, FbType):
+        methods.no_member(body, t, name, node.span)
+        return None
     if field is None:
-        names = [
-            f.name
-            for f in t.fields.values()
-            if isinstance(t, StructType) or f.section in ("VAR_INPUT", "VAR_OUTPUT")
-        ]
+        names = [f.name for f in t.fields.values()]
         body.reporter.report(
             "E0231",
             f"{t} has no member '{name}'",
@@ -326,8 +427,13 @@ def _member_place(body: Body, node: tree.Member, write: bool) -> Place | None:
             help=did_you_mean(name, names) or f"it has {', '.join(names[:12]) or 'none'}",
         )
         return None
-    if isinstance(t, FbType):
+    if isinstance(t, FbType) and not _is_inside(body, field, base):
+        if field.access in ("PRIVATE", "PROTECTED") and not body.in_test:
+            methods.told_access(body, field.name, field.owner, field.access, node.span, field.span)
+            return None
         readable = field.section in ("VAR_INPUT", "VAR_OUTPUT", "STEP")
+        if field.section == "VAR" and field.access in ("PUBLIC", "INTERNAL"):
+            readable = True
         open_ = body.in_test and field.section not in ("VAR_IN_OUT", "STEP")
         if not open_ and (not readable or (write and field.section in ("VAR_OUTPUT", "STEP"))):
             body.reporter.report(
@@ -339,12 +445,36 @@ def _member_place(body: Body, node: tree.Member, write: bool) -> Place | None:
                 help=_private(field, write),
             )
             return None
+    if field.section == "VAR_IN_OUT":
+        pointer = ir.Load("u32", shifted(address(base), field.offset))
+        return Place(field.type, node.span, ir.Addr("ptr", 0, (), pointer), dynamic=True)
     return Place(
         field.type,
         node.span,
         shifted(address(base), field.offset),
         symbol=base.symbol,
         section=field.section,
+    )
+
+
+def _is_inside(body: Body, field: Field, base: Place) -> bool:
+    """Whether the code at hand belongs to the function block that has the field: by THIS and SUPER
+    it can use all of it, of other instances all but what stands for the variables of a call."""
+    if body.this is None or field.owner is None or not derives(body.this, field.owner):
+        return False
+    if field.access == "PRIVATE" and field.owner is not body.this:
+        return False
+    return base.is_self or field.section != "VAR_IN_OUT"
+
+
+def _is_method(body: Body, t: FbType | InterfaceType, node: tree.Member) -> None:
+    method = t.members[fold(node.name)]
+    body.reporter.report(
+        "E0206",
+        f"'{node.name}' is a METHOD of {t}, not a variable",
+        node.span,
+        others=[Label(method.pou.name.span, "declared here")],
+        help=f"call it: {node.span.text}(…)",
     )
 
 
@@ -381,7 +511,7 @@ PARTS = {"X": (1, BOOL), "B": (8, BYTE), "W": (16, WORD), "D": (32, DWORD)}
 
 def _partial_place(body: Body, node: tree.Member, write: bool) -> Place | None:
     """`x.3`, `x.%X3`, `w.%B1` (IEC 61131-3:2013 6.5.6, Table 17)."""
-    base = place(body, node.base, write)
+    base = base_place(body, node.base, write)
     if base is None:
         return None
     base = opened(body, base)
@@ -422,7 +552,7 @@ def _partial_place(body: Body, node: tree.Member, write: bool) -> Place | None:
 
 
 def _index_place(body: Body, node: tree.Index, write: bool) -> Place | None:
-    base = _base_place(body, node.base, write)
+    base = base_place(body, node.base, write)
     if base is None:
         return None
     base = opened(body, base)
@@ -564,7 +694,10 @@ def no_address(body: Body, span: Span) -> None:
 
 
 def _deref_place(body: Body, node: tree.Deref) -> Place | None:
-    base = _base_place(body, node.base, False)
+    word = methods.self_word(node)
+    if word and body.lookup(word, node.span) is None:
+        return methods.self_place(body, word, node.span)
+    base = base_place(body, node.base, False)
     if base is None:
         return None
     if not isinstance(base.type, RefType):
@@ -585,7 +718,7 @@ def through(body: Body, base: Place, span: Span) -> Place:
     assert isinstance(base.type, RefType)
     stored = Place(RefType(base.type.target), base.span, base.addr, None, base.local, base.symbol)
     pointer = ir.NotNull("u32", load(body, stored).expr, position(span))
-    return Place(base.type.target, span, ir.Addr("ptr", 0, (), pointer))
+    return Place(base.type.target, span, ir.Addr("ptr", 0, (), pointer), dynamic=True)
 
 
 # --- reading and writing ---------------------------------------------------------------------
@@ -604,6 +737,11 @@ def address(where: Place) -> ir.Addr:
 def load(body: Body, where: Place) -> Value:
     """The value at a place; aggregates are their address."""
     t = where.type
+    if where.prop is not None:
+        value = methods.get_property(body, where)
+        if isinstance(t, RefType) and t.kind == "REFERENCE TO" and value.type == t:
+            return load(body, _held(body, value))
+        return value
     if isinstance(t, RefType) and t.kind == "REFERENCE TO":
         return load(body, through(body, where, where.span))
     if is_aggregate(t):
@@ -627,13 +765,22 @@ def _any_length(where: Place) -> bool:
 
 def store(body: Body, where: Place, value: Value) -> None:
     """Store a value that already has the type of the place."""
+    if where.prop is not None:
+        methods.set_property(body, where, value)
+        return
     if where.local is not None:
         body.emit(ir.SetLocal(where.local, value.expr))
         return
     assert where.addr is not None
     if is_aggregate(where.type):
         assert value.addr is not None
-        body.emit(ir.Copy(where.addr, value.addr, size_align(where.type)[0]))
+        size = size_align(where.type)[0]
+        to, source = where.addr, value.addr
+        if isinstance(where.type, FbType) and where.type.type_id:
+            # What it is stays; only what it holds is copied.
+            size, to, source = size - 4, shifted(to, 4), shifted(source, 4)
+        if size:
+            body.emit(ir.Copy(to, source, size))
     elif where.bit is not None:
         body.emit(ir.StoreBit(where.addr, where.bit, value.expr))
     else:
@@ -644,6 +791,11 @@ def frozen(body: Body, where: Place) -> Place:
     """The place with every index and pointer evaluated now, so that later statements do not change
     what it designates."""
     addr = where.addr
+    if where.prop is not None and where.prop.receiver is not None:
+        use = where.prop
+        receiver = frozen(body, where.prop.receiver)
+        kept = PropertyUse(receiver, use.getter, use.setter, use.name)
+        return Place(where.type, where.span, prop=kept)
     if addr is None or (not addr.terms and addr.pointer is None):
         return where
     if not addr.terms and isinstance(addr.pointer, ir.Local):
@@ -657,4 +809,6 @@ def frozen(body: Body, where: Place) -> Place:
         None,
         where.symbol,
         where.section,
+        where.dynamic,
+        where.is_self,
     )

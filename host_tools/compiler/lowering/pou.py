@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.declarations import MAX_BYTES, Declarations, declared
+from host_tools.compiler.declarations import MAX_BYTES, Declarations, declared, static_name
 from host_tools.compiler.diagnostics import Label, did_you_mean
+from host_tools.compiler.heritage import own_members
 from host_tools.compiler.lowering import control, edges
 from host_tools.compiler.lowering.actions import check_names, shared_temporaries
 from host_tools.compiler.lowering.body import Body, scalar_const
@@ -21,6 +22,8 @@ from host_tools.compiler.types import (
     UNKNOWN,
     ArrayType,
     FbType,
+    Field,
+    Method,
     RefType,
     StringType,
     Type,
@@ -30,29 +33,43 @@ from host_tools.compiler.types import (
     same,
     size_align,
 )
-from host_tools.record import replace
+from host_tools.record import record, replace
 
 PARAMETER_SECTIONS = ("VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT")
 
 MakeBody = Callable[[], Body]
 
 
+@record(frozen=True)
+class Around:
+    """What a POU stands in: `block` for the methods of a function block; for a PROGRAM and its
+    methods the `program` instance and its variables."""
+
+    block: FbType | None = None
+    pou: tree.Pou | None = None
+    program: str = ""
+    symbols: dict[str, Symbol] | None = None
+
+
+NOTHING_AROUND = Around()
+
+
 def lower_pou(
     make_body: MakeBody,
     pou: tree.Pou,
     name: str,
-    symbols: dict[str, Symbol] | None = None,
+    around: Around = NOTHING_AROUND,
     action: tree.Action | None = None,
 ) -> tuple[ir.Func, Touch]:
-    """Lower a POU, or one `action` of it, to a function. `symbols` holds the variables of a
-    program instance; for function blocks they are members of the instance."""
+    """Lower a POU, or one `action` of it, to a function. The variables of function blocks are
+    members of the instance."""
     body = make_body()
-    func = _lower(body, pou, name, symbols, action)
+    func = _lower(body, pou, name, around, action)
     in_memory = _without_address(body)
     if in_memory:
         body = make_body()
         body.in_memory = in_memory
-        func = _lower(body, pou, name, symbols, action)
+        func = _lower(body, pou, name, around, action)
         assert not _without_address(body)
     return func, body.touch
 
@@ -63,21 +80,27 @@ def _without_address(body: Body) -> set[str]:
 
 
 def _lower(
-    body: Body,
-    pou: tree.Pou,
-    name: str,
-    symbols: dict[str, Symbol] | None,
-    action: tree.Action | None,
+    body: Body, pou: tree.Pou, name: str, around: Around, action: tree.Action | None
 ) -> ir.Func:
-    has_self = False
+    has_self = around.block is not None
     body.pou = pou
     result: int | None = None
     count = 0
-    if pou.kind == "FUNCTION":
+    shown = pou.name.name
+    if around.pou is not None:
+        body.program = around.program
+        members = own_members(around.pou.methods, around.pou.properties)
+        owner = FbType(around.pou.name.name, around.pou)
+        body.program_members = {key: Method(member, owner) for key, member in members}
+    if pou.kind == "METHOD":
+        body.this = around.block
+        body.scope = _scope(body, around)
+        shown = f"{around.block or around.program}.{shown}"
+    if pou.kind in ("FUNCTION", "METHOD"):
         count = _function_parameters(body, pou)
         result = _function_result(body, pou)
-    elif symbols is not None:
-        body.symbols.update(symbols)
+    elif around.symbols is not None:
+        body.symbols.update(around.symbols)
     else:
         has_self = True
         _instance(body, pou)
@@ -103,7 +126,7 @@ def _lower(
     body.make_return()
     return ir.Func(
         name=name,
-        source_name=pou.name.name if action is None else f"{pou.name.name}.{action.name.name}",
+        source_name=shown if action is None else f"{shown}.{action.name.name}",
         parameters=count,
         locals=tuple(body.locals),
         result=result,
@@ -217,29 +240,69 @@ def _initial_scalar(body: Body, t: Type, init: tree.Expr | None) -> ir.Expr:
 def _instance(body: Body, pou: tree.Pou) -> None:
     fb = body.declarations.fb_type(pou)
     body.this = fb
+    if fb.base is not None:
+        body.scope = _scope(body, Around(fb.base))
     for field in fb.fields.values():
-        storage = "selfref" if field.section == "VAR_IN_OUT" else "self"
-        symbol = Symbol(
-            field.name, field.type, storage, field.offset, field.span, field.section, owner=fb
-        )
-        symbol.is_constant = field.constant
-        symbol.edge = field.edge
-        add_symbol(body, symbol)
+        if "." not in field.name:
+            add_symbol(body, _member(field))
 
 
-def _other_variables(body: Body, pou: tree.Pou, in_action: bool) -> None:
-    """Constants, temporaries, function locals, externals and located variables."""
+def _member(field: Field) -> Symbol:
+    storage = "selfref" if field.section == "VAR_IN_OUT" else "self"
+    symbol = Symbol(field.name, field.type, storage, field.offset, field.span, field.section)
+    symbol.owner, symbol.access = field.owner, field.access
+    symbol.is_constant, symbol.edge = field.constant, field.edge
+    return symbol
+
+
+def _scope(body: Body, around: Around) -> dict[str, Symbol]:
+    """The variables that methods see: those of the instance, and all else that the POU and its
+    bases declare, but what is temporary there."""
+    of: object = around.block if around.block is not None else around.program or around.pou
+    known = body.declarations.scopes.get(of)
+    if known is not None:
+        return known
+    outer, body.symbols = body.symbols, {}
+    block = around.block
+    if block is not None:
+        for field in block.fields.values():
+            if "." not in field.name:
+                add_symbol(body, _member(field))
+    elif around.symbols is not None:
+        body.symbols.update(around.symbols)
+    pous = [around.pou] if around.pou is not None else []
+    while block is not None:
+        pous.append(block.pou)
+        block = block.base
+    for pou in pous:
+        _other_variables(body, pou, only_lasting=True)
+    found, body.symbols = body.symbols, outer
+    for symbol in found.values():
+        if symbol.edge is not None and (edge := found.get(fold(f"{symbol.name} edge"))):
+            symbol.offset = edge.offset  # as in the body, the name means the edge
+    body.declarations.scopes[of] = found
+    return found
+
+
+def _other_variables(
+    body: Body, pou: tree.Pou, in_action: bool = False, only_lasting: bool = False
+) -> None:
+    """Constants, temporaries, function locals, externals and located variables; `only_lasting`:
+    no temporaries."""
+    is_function = pou.kind in ("FUNCTION", "METHOD")
     for block, decl, ident in declared(pou.blocks):
+        if only_lasting and block.kind == "VAR_TEMP":
+            continue
         if decl.edge is not None:
             edges.check(body, pou, block, decl)
         if block.kind == "VAR_EXTERNAL":
             external(body, block, decl, ident)
         elif "CONSTANT" in block.qualifiers and block.kind not in PARAMETER_SECTIONS:
             _constant(body, block, decl, ident)
-        elif decl.location is not None and pou.kind == "FUNCTION":
+        elif decl.location is not None and is_function:
             body.reporter.report(
                 "E0271",
-                "a FUNCTION cannot have located variables",
+                f"a {pou.kind} cannot have located variables",
                 ident.span,
                 label="its variables start anew at each call",
                 help="declare it in VAR_GLOBAL, or give it to the function as a parameter",
@@ -248,11 +311,27 @@ def _other_variables(body: Body, pou: tree.Pou, in_action: bool) -> None:
         elif decl.location is not None:
             if pou.kind != "PROGRAM" or fold(ident.name) not in body.symbols:
                 located(body, block, decl, ident)
+        elif block.kind == "VAR_INST" and pou.kind == "METHOD" and body.this is not None:
+            field = body.this.fields.get(fold(static_name(pou, ident.name)))
+            if field is not None:
+                symbol = _member(field)
+                symbol.name = ident.name
+                add_symbol(body, symbol)
+        elif block.kind == "VAR_INST" and pou.kind != "PROGRAM":
+            body.reporter.report(
+                "E0271",
+                f"a {pou.kind} cannot have VAR_INST",
+                ident.span,
+                label="it is for the methods of function blocks",
+                help="declare it in VAR of a FUNCTION_BLOCK, or in VAR_GLOBAL",
+            )
+            if is_function:
+                add_symbol(body, Symbol(ident.name, UNKNOWN, "const", 0, ident.span))
         elif block.kind == "VAR_STAT" and pou.kind != "PROGRAM":
             add_symbol(body, body.declarations.static_symbols[id(ident)])
         elif block.kind == "VAR_TEMP" and in_action:
             pass  # lives in the body that called the action
-        elif block.kind == "VAR_TEMP" or (pou.kind == "FUNCTION" and block.kind == "VAR"):
+        elif block.kind == "VAR_TEMP" or (is_function and block.kind == "VAR"):
             _temporary_variable(body, block, decl, ident)
         elif pou.kind == "PROGRAM" and block.kind == "VAR_IN_OUT":
             body.reporter.report(

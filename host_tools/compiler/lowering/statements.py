@@ -9,7 +9,7 @@ from host_tools.compiler import ir, tree
 from host_tools.compiler.constants import wrap
 from host_tools.compiler.diagnostics import Label
 from host_tools.compiler.ir import INT_RANGE
-from host_tools.compiler.lowering import calls, pointers, testing
+from host_tools.compiler.lowering import calls, methods, pointers, testing
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.lowering.expressions import (
     constant_value,
@@ -40,6 +40,7 @@ from host_tools.compiler.types import (
     Type,
     Unknown,
     base_of,
+    derives,
     is_bits,
     is_integer,
     kind_of,
@@ -102,17 +103,12 @@ def assign(body: Body, node: tree.Assign) -> None:
     if not isinstance(node.target, PLACES):
         expression(body, node.value)  # the parser has reported the target
         return
-    where = place(body, node.target, write=True)
+    where = place(body, node.target, write=True, properties=node.op == ":=")
     if node.op == "REF=":
         _bind_reference(body, node, where)
         return
-    if node.op != ":=":
-        body.reporter.report(
-            "E0107",
-            f"'{node.op}' is not supported yet",
-            node.span,
-            help="it belongs to interfaces; compare references with NULL instead",
-        )
+    if node.op == "?=":
+        _attempt(body, node, where)
         return
     if where is None:
         expression(body, node.value)
@@ -135,11 +131,21 @@ def assign(body: Body, node: tree.Assign) -> None:
         store(body, where, value)
 
 
+def _attempt(body: Body, node: tree.Assign, where: Place | None) -> None:
+    value = expression(body, node.value)
+    if where is None:
+        return
+    where = frozen(body, where)
+    found = methods.attempt(body, where, value, node.span)
+    if found is not None:
+        store(body, where, Value(where.type, found, node.span))
+
+
 def _chain(body: Body, node: tree.Assign) -> None:
     """`a := b := c`: the value goes into b, and then what b took goes into a."""
     targets = []
     for one in (node.target, *node.more):
-        where = place(body, one, write=True) if isinstance(one, PLACES) else None
+        where = place(body, one, write=True, properties=True) if isinstance(one, PLACES) else None
         if where is not None and isinstance(where.type, RefType):
             where = opened(body, where)
         targets.append(where if where is None else frozen(body, where))
@@ -164,7 +170,7 @@ def _latch(body: Body, node: tree.Assign) -> None:
     """`x S= y`: set where y is TRUE; `x R= y`: reset where y is TRUE."""
     if not isinstance(node.target, PLACES):
         return
-    where = place(body, node.target, write=True)
+    where = place(body, node.target, write=True, properties=True)
     value = convert(body, expression(body, node.value, BOOL), BOOL)
     if where is None or isinstance(value.type, Unknown):
         return
@@ -204,7 +210,9 @@ def _bind_reference(body: Body, node: tree.Assign, where: Place | None) -> None:
         value = pointers.reference_to(body, node.value, where.type.kind, node.value.span)
     if isinstance(value.type, Unknown):
         return
-    if not isinstance(value.type, RefType) or not same(value.type.target, where.type.target):
+    if not isinstance(value.type, RefType) or not (
+        same(value.type.target, where.type.target) or derives(value.type.target, where.type.target)
+    ):
         found = value.type.target if isinstance(value.type, RefType) else value.type
         body.reporter.report(
             "E0247",

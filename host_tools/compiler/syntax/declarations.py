@@ -13,6 +13,7 @@ from host_tools.compiler.syntax.expressions import (
     equals_for_assignment,
     initial_value,
 )
+from host_tools.compiler.syntax.members import heritage, method, modifiers, opened, property_
 from host_tools.compiler.syntax.sfc import WORDS, Parts, chart_part, finished
 from host_tools.compiler.syntax.simple_statements import at_declaration, told_misplaced
 from host_tools.compiler.syntax.statements import PARTS, at_part, statements, stray
@@ -24,8 +25,10 @@ from host_tools.compiler.tree import (
     Expr,
     GlobalVars,
     Identifier,
+    NamedType,
     Pou,
     ProgramDecl,
+    Property,
     Resource,
     Statement,
     StructSpec,
@@ -34,10 +37,12 @@ from host_tools.compiler.tree import (
     TypeSpec,
     VarBlock,
 )
+from host_tools.record import replace
 
-_MODIFIERS = ("ABSTRACT", "FINAL", "PUBLIC", "PRIVATE", "PROTECTED", "INTERNAL", "OVERRIDE")
 # ENDs that end a POU, even if they are not the right one.
-_POU_ENDS = frozenset({"END_FUNCTION", "END_FUNCTION_BLOCK", "END_PROGRAM", "END_CONFIGURATION"})
+_POU_ENDS = frozenset(
+    {"END_FUNCTION", "END_FUNCTION_BLOCK", "END_PROGRAM", "END_CONFIGURATION", "END_CLASS"}
+)
 
 
 # --- TYPE ------------------------------------------------------------------------------------
@@ -79,9 +84,11 @@ def _type_decl(c: Cursor, pragmas: tuple[str, ...]) -> TypeDecl | None:
     if name is None:
         c.semicolon("the type")
         return None
-    _heritage(c, ("EXTENDS",))
+    extends = heritage(c, "EXTENDS")
     c.symbol(":", "after the name of the type")
     spec = type_spec(c)
+    if extends:
+        spec = _derived(c, spec, extends)
     init: Expr | None = None
     if c.tok.kind == "=" and not c.broken:
         equals_for_assignment(c)
@@ -96,18 +103,35 @@ def _type_decl(c: Cursor, pragmas: tuple[str, ...]) -> TypeDecl | None:
     return decl
 
 
+def _derived(c: Cursor, spec: TypeSpec, extends: tuple[NamedType, ...]) -> TypeSpec:
+    """`TYPE a EXTENDS b : STRUCT` (CODESYS)."""
+    if isinstance(spec, StructSpec) and not spec.overlap and len(extends) == 1:
+        return replace(spec, extends=extends[0])
+    c.error(
+        "E0301",
+        "a type extends one structure, and is a STRUCT itself",
+        extends[-1].span,
+        help="write TYPE name EXTENDS base : STRUCT … END_STRUCT",
+    )
+    c.broken = False
+    return spec
+
+
 # --- POUs ------------------------------------------------------------------------------------
 
 
 def pou(c: Cursor) -> Pou | None:
-    """A FUNCTION, FUNCTION_BLOCK or PROGRAM; None where it has no name."""
+    """A FUNCTION, FUNCTION_BLOCK, CLASS or PROGRAM; None where it has no name."""
     pragmas = c.pragmas.get(c.index, ())
-    opening = c.advance()
+    is_class = c.tok.kind == "name"
+    opening = opened(c, "CLASS") if is_class else c.advance()
     kind = opening.kind
     end = f"END_{kind}"
     told: set[str] = set()
     parts = Parts()
-    _modifiers(c)
+    words = modifiers(c)
+    methods: list[Pou] = []
+    properties: list[Property] = []
     name = _name_of_pou(c, kind)
     result: TypeSpec | None = None
     if kind == "FUNCTION" and _at_bare_type(c):
@@ -118,7 +142,9 @@ def pou(c: Cursor) -> Pou | None:
             c.error("E0100", f"a {kind} has no type", help="only a FUNCTION returns a value")
         c.advance()
         result = type_spec(c)
-    _heritage(c, ("EXTENDS", "IMPLEMENTS"))
+    extends = heritage(c, "EXTENDS")
+    implements = heritage(c, "IMPLEMENTS")
+    extends += heritage(c, "EXTENDS")
     if c.broken:
         c.skip_line()
     c.accept(";")
@@ -141,8 +167,15 @@ def pou(c: Cursor) -> Pou | None:
         elif found == "name" and at_part(c) and c.at_word(*TEST_WORDS):
             misplaced_test(c, kind)
         elif found == "name" and at_part(c):
+            word = c.tok.text.upper()
+            if word in ("CLASS", "INTERFACE"):
+                break
             if c.at_word(*WORDS):
                 chart_part(c, parts)
+            elif word == "METHOD" and kind != "FUNCTION":
+                methods.append(method(c))
+            elif word == "PROPERTY" and kind != "FUNCTION":
+                properties.append(property_(c))
             else:
                 unsupported_part(c, told)
         elif found == "name" and c.next_firm() == "END_VAR" and at_declaration(c):
@@ -164,7 +197,21 @@ def pou(c: Cursor) -> Pou | None:
         return None
     if kind != "FUNCTION":
         result = None
-    made = Pou(span, kind, name, result, tuple(blocks), tuple(body), pragmas)
+    made = Pou(
+        span,
+        "FUNCTION_BLOCK" if is_class else kind,
+        name,
+        result,
+        tuple(blocks),
+        tuple(body),
+        pragmas,
+        words,
+        extends,
+        implements,
+        tuple(methods),
+        tuple(properties),
+        is_class,
+    )
     return finished(c, made, parts) if parts.found() else made
 
 
@@ -210,24 +257,6 @@ def _block_of_pou(c: Cursor, kind: str, late: bool) -> VarBlock | None:
     return None if found in ("VAR_GLOBAL", "VAR_CONFIG", "VAR_ACCESS") else block
 
 
-def _modifiers(c: Cursor) -> None:
-    while c.at_word(*_MODIFIERS) and c.peek().kind == "name":
-        c.error("E0107", f"{c.tok.text.upper()} is not supported yet")
-        c.advance()
-        c.broken = False
-
-
-def _heritage(c: Cursor, words: tuple[str, ...]) -> None:
-    while c.at_word(*words):
-        c.error("E0107", f"{c.tok.text.upper()} is not supported yet")
-        c.advance()
-        while c.tok.kind == "name" and not c.at_word(*words):
-            type_name(c)
-            if not c.accept(","):
-                break
-        c.broken = False
-
-
 # --- what later versions bring ---------------------------------------------------------------
 
 
@@ -236,7 +265,14 @@ def unsupported_part(c: Cursor, told: set[str]) -> None:
     word = c.tok.text.upper()
     if word not in told:
         told.add(word)
-        c.error("E0107", f"{word} is not supported yet")
+        if word in ("METHOD", "PROPERTY"):
+            c.error(
+                "E0302",
+                f"{word} outside of a FUNCTION_BLOCK, CLASS, INTERFACE or PROGRAM",
+                help="move it before the END_FUNCTION_BLOCK it belongs to",
+            )
+        else:
+            c.error("E0107", f"{word} is not supported yet")
     end = PARTS[word]
     depth = 0
     while c.tok.kind != "eof":

@@ -191,8 +191,6 @@ def _primary(c: Cursor) -> Expr:
     c.height = 0
     if kind == "name":
         c.advance()
-        if token.text[0] in "tTsS" and c.tok.kind in (".", "^", "(") and not c.broken:
-            _no_this(c, token)
         return Name(Span(c.source, token.start, token.end), token.text)
     if kind == "literal":
         c.advance()
@@ -205,12 +203,6 @@ def _primary(c: Cursor) -> Expr:
         return Name(Span(c.source, token.start, token.end), token.text)
     _no_operand(c)
     return c.missing()
-
-
-def _no_this(c: Cursor, token: Token) -> None:
-    word = token.text.upper()
-    if word in ("THIS", "SUPER"):
-        c.error("E0107", f"{word} is not supported yet", c.of(token))
 
 
 def _no_operand(c: Cursor) -> None:

@@ -66,11 +66,12 @@ def at_part(c: Cursor) -> bool:
     follows = c.tokens[c.index + 1].kind
     if follows == "(" and c.tokens[c.index + 2].text.upper() == "PRIORITY":
         return c.tok.text.upper() == "TRANSITION"
-    return (
-        follows in ("name", "literal")
-        and c.tok.text.upper() in PARTS
-        and (follows == "name" or c.tok.text.upper() == "TEST")
-    )
+    if follows not in ("name", "literal"):
+        return False
+    word = c.tok.text.upper()
+    if word in ("GET", "SET"):
+        return follows == "name" and "END_PROPERTY" in c.open
+    return word in PARTS and (follows == "name" or word == "TEST")
 
 
 def statements(c: Cursor, in_case: bool = False) -> tuple[Statement, ...]:
