@@ -154,7 +154,7 @@ def _elementary(value: Value, source: Elementary, target: Elementary, span: Span
         return Value(target, ir.Bits(kind, value.expr), span)
     if s in TIME_GROUPS and t in TIME_GROUPS:
         return _moments(value, source, target, span)
-    if s in TIME_GROUPS:
+    if s in TIME_GROUPS and t != "bool":
         return _time_to_number(value, source, target, span)
     if t in TIME_GROUPS:
         return _number_to_time(value, source, target, span)
