@@ -57,9 +57,9 @@ class _Usage:
                 continue
             if block.kind in _OWN:
                 self._own(pou, found)
-            elif pou.body and pou.kind != "PROGRAM":
+            elif (pou.body or pou.sfc) and pou.kind != "PROGRAM":
                 self._parameter(pou, found)
-            elif pou.body and block.kind == "VAR_OUTPUT":
+            elif (pou.body or pou.sfc) and block.kind == "VAR_OUTPUT":
                 self._output(pou, found)
 
     def _type(self, decl: tree.VarDecl) -> Type:

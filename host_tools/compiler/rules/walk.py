@@ -68,10 +68,23 @@ class Walk:
             self.block((node,))
         elif isinstance(node, tree.Argument):
             self._argument(node, "VAR_OUTPUT" if node.output else "VAR_INPUT")
+        elif isinstance(node, tree.Association):
+            self._association(node)
         elif isinstance(node, tree.Node):
             for name in node._fields:
                 if name != "span":
                     self._anything(getattr(node, name))
+
+    def _association(self, node: tree.Association) -> None:
+        """A step sets a Boolean variable, or runs an action that may set indicator variables."""
+        symbol = self.notes.symbols.get(id(node.action.span))
+        if symbol is not None:
+            self.facts.writes.setdefault(id(symbol.span), node.action.span)
+        if node.time is not None:
+            self.expr(node.time)
+        for one in node.indicators:
+            self.expr(one)
+            self.target(one)
 
     # --- statements --------------------------------------------------------------------------
 
