@@ -57,6 +57,14 @@ def _table(entry: dict[str, object]) -> Table:
 
 
 @cache
+def extensions() -> tuple[Row, ...]:
+    """What is accepted beyond the standard; tags `x.NAME`."""
+    data = tomllib.loads(DATA.read_text(encoding="utf-8"))
+    return tuple(Row(f"x.{key}", name, True, "") for key, name in data["extensions"].items())
+
+
+@cache
 def rows() -> dict[str, Row]:
-    """Every row by its tag."""
-    return {row.tag: row for table in tables() for row in table.rows}
+    """Every row and extension by its tag."""
+    found = [row for table in tables() for row in table.rows]
+    return {row.tag: row for row in (*found, *extensions())}
