@@ -216,7 +216,9 @@ class _Reader:
         if is_here and wanted:
             self.take()
         elif is_here:
-            self.skip()
+            # All of them: the next pass would take the second one for this one's.
+            while self.tok.kind == ";" and self.code[self.index] == self.at:
+                self.skip()
         elif wanted and self.tok.kind != ";":
             self.line.append(Item(";", ";"))
         elif wanted:

@@ -19,7 +19,7 @@ from tests.conformance.features import rows
 CASES = Path(__file__).parent / "cases"
 COMMENT = re.compile(r"//(?: |.*:\s+)(set|expect) (?!below)(?:after (\d+) scans?: )?(.+?)\s*$")
 FAULT = re.compile(r"fault = (\w+) here$")
-REFUSAL = re.compile(r"//(?: |.*:\s+)(error|warning): ([EW]\d{4}) at '(.+)'\s*$")
+REFUSAL = re.compile(r"//(?: |.*:\s+)(error|warning): ([EW]\d{4}) at '(.*)'\s*$")
 FEATURES = "// feature: "
 AREAS = "QX", "QW", "QD", "QL"
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +10,7 @@ import pytest
 from host_tools.compiler.compilation import Compilation, Options, compile_sources
 from host_tools.compiler.source import Source
 from host_tools.variables import Variable, Variables
-
-CASES = Path(__file__).parents[1] / "conformance" / "cases"
+from tests.conformance.case_files import CASES, read_cases
 
 
 def compiled(text: str, **areas: int) -> tuple[Compilation, dict[str, Any], Variables]:
@@ -25,11 +22,9 @@ def compiled(text: str, **areas: int) -> tuple[Compilation, dict[str, Any], Vari
 
 def programs() -> list[str]:
     """The case programs that compile and whose variables have places by themselves."""
-    found = []
-    for path in sorted(CASES.glob("*.st")):
-        if "relative_locations" not in path.name:
-            found += re.split(r"^// case: .*$", path.read_text(encoding="utf-8"), flags=re.M)[1:]
-    return [text for text in found if not re.search(r"// .*error: E\d{4} at|// error: ", text)]
+    paths = [p for p in sorted(CASES.glob("*.st")) if "relative_locations" not in p.name]
+    found = [case for path in paths for case in read_cases(path)]
+    return [case.text for case in found if not case.refusals]
 
 
 def extent(variables: Variables, v: Variable) -> tuple[int, int]:
