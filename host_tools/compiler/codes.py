@@ -139,6 +139,7 @@ CODES: dict[str, str] = {
     "E0330": "an edge where there is none",
     "E0331": "reference that outlives its variable",
     "E0332": "arithmetic with a reference",
+    "E0333": "ARRAY[*] where it cannot be",
     # E0370-E0389: Sequential Function Charts and actions
     "E0370": "SFC without an initial step",
     "E0371": "second initial step in one network",

@@ -23,6 +23,7 @@ from host_tools.compiler.types import (
     FbType,
     Field,
     InterfaceType,
+    OpenArrayType,
     RefType,
     StringType,
     StructType,
@@ -461,15 +462,16 @@ class Declarations:
         )
         return UNKNOWN
 
-    def resolve(self, spec: tree.TypeSpec, name: str = "") -> Type:
-        """The type that `spec` means; `name` where a TYPE declaration gives it one."""
+    def resolve(self, spec: tree.TypeSpec, name: str = "", parameter: bool = False) -> Type:
+        """The type that `spec` means; `name` where a TYPE declaration gives it one. A `parameter`
+        may be ARRAY[*]."""
         match spec:
             case tree.NamedType():
                 return self.named_type(spec.name, spec.span)
             case tree.StringSpec():
                 return self._string(spec)
             case tree.ArraySpec():
-                return self._array(spec)
+                return self._array(spec, parameter)
             case tree.StructSpec():
                 return self._struct(spec, name)
             case tree.EnumSpec():
@@ -499,17 +501,31 @@ class Declarations:
         self.longest_string = max(self.longest_string, length)
         return StringType(spec.wide, length)
 
-    def _array(self, spec: tree.ArraySpec) -> Type:
+    def _open_array(self, spec: tree.ArraySpec, parameter: bool) -> Type:
+        """ARRAY[*, *] OF …"""
+        stars = [r for r in spec.ranges if r.low is None]
+        if not parameter or len(stars) != len(spec.ranges):
+            self.reporter.report(
+                "E0333",
+                "ARRAY[*] only goes with parameters"
+                if not parameter
+                else "either all bounds of an array are *, or none",
+                stars[0].span,
+                label="nothing says how large it is" if not parameter else "",
+                help="write the bounds, for example ARRAY[1..10]; * is for VAR_IN_OUT, and for "
+                "VAR_INPUT and VAR_OUTPUT of functions and methods"
+                if not parameter
+                else "write * for each dimension",
+            )
+            return UNKNOWN
+        element = self.resolve(spec.element)
+        return UNKNOWN if isinstance(element, Unknown) else OpenArrayType(len(stars), element)
+
+    def _array(self, spec: tree.ArraySpec, parameter: bool) -> Type:
+        if any(r.low is None for r in spec.ranges):
+            return self._open_array(spec, parameter)
         bounds: list[tuple[int, int]] = []
         for r in spec.ranges:
-            if r.low is None or r.high is None:
-                self.reporter.report(
-                    "E0107",
-                    "ARRAY[*] is not supported yet",
-                    r.span,
-                    help="write the bounds, for example ARRAY[1..10]",
-                )
-                return UNKNOWN
             low = self.integer_constant(r.low, "an array bound")
             high = self.integer_constant(r.high, "an array bound")
             if low is None or high is None:
@@ -580,10 +596,12 @@ class Declarations:
         if key in owner.fields:
             self.duplicate(ident, owner.fields[key].span)
             return
-        t = self.resolve(decl.type)
+        t = self.resolve(decl.type, parameter=section == "VAR_IN_OUT")
         if section != "VAR_IN_OUT":
             self.no_abstract(t, decl.type.span)
         size, align = (4, 4) if section == "VAR_IN_OUT" else size_align(t)
+        if isinstance(t, OpenArrayType):
+            size, align = size_align(t)
         offset = (owner.size + align - 1) // align * align
         init = decl.init if decl.init is not None else self.default_init(decl.type)
         made = Field(ident.name, t, offset, init, ident.span, section, retain)

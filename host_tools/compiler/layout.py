@@ -13,6 +13,7 @@ from host_tools.compiler.types import (
     EnumType,
     FbType,
     InterfaceType,
+    OpenArrayType,
     RefType,
     StringType,
     StructType,
@@ -149,7 +150,7 @@ def describe_type(t: Type, types: dict[str, Any]) -> Any:
         return ["ref", str(t.target)]
     if isinstance(t, SubrangeType):
         return t.base.name
-    if isinstance(t, Unknown):
+    if isinstance(t, Unknown | OpenArrayType):
         return "?"
     return t.name
 

@@ -14,6 +14,9 @@ ConstValue = int | float | Fraction | bytes
 that has not met its type; bytes for strings (WSTRING as UTF-16LE)."""
 
 
+Bounds = tuple[tuple[ir.Expr, ir.Expr], ...]
+
+
 @record(eq=False)
 class Symbol:
     """A variable or constant.
@@ -28,6 +31,7 @@ class Symbol:
     const     no storage; `constant` is the value
 
     `edge` "R_EDGE" or "F_EDGE": inside of the block the variable means the edge of the input.
+    `bounds` of ARRAY[*]: lower and upper, as i32, for each dimension.
     `needs_address` is set on a local whose address was asked for.
     """
 
@@ -43,6 +47,7 @@ class Symbol:
     is_constant: bool = False
     owner: FbType | None = None
     edge: str | None = None
+    bounds: Bounds = ()
     needs_address: bool = False
     access: str = ""
 
@@ -87,6 +92,7 @@ class Place:
     dynamic: bool = False
     is_self: bool = False
     prop: PropertyUse | None = None
+    bounds: Bounds = ()
 
 
 @record()

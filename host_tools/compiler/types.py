@@ -70,6 +70,17 @@ class ArrayType:
         return f"ARRAY[{ranges}] OF {self.element}"
 
 
+@record(frozen=True)
+class OpenArrayType:
+    """ARRAY[*, *] OF …: a parameter whose bounds come with the argument."""
+
+    dims: int
+    element: Type
+
+    def __str__(self) -> str:
+        return f"ARRAY[{', '.join('*' * self.dims)}] OF {self.element}"
+
+
 @record(eq=False)
 class EnumType:
     name: str
@@ -224,6 +235,7 @@ Type = (
     Elementary
     | StringType
     | ArrayType
+    | OpenArrayType
     | EnumType
     | SubrangeType
     | RefType
@@ -330,6 +342,8 @@ def size_align(t: Type) -> tuple[int, int]:
         return t.count * size, align
     if isinstance(t, StructType | FbType):
         return t.size, t.align
+    if isinstance(t, OpenArrayType):
+        return 4 + 8 * t.dims, 4
     size = SIZE[kind_of(t)]
     return size, size
 

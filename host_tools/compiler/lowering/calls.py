@@ -12,6 +12,7 @@ from host_tools.compiler.lowering import (
     control,
     expressions,
     methods,
+    open_arrays,
     places,
     pointers,
 )
@@ -26,6 +27,7 @@ from host_tools.compiler.types import (
     FbType,
     Field,
     InterfaceType,
+    OpenArrayType,
     RefType,
     StringType,
     Type,
@@ -58,7 +60,7 @@ def parameters(body: Body, pou: tree.Pou) -> list[Parameter]:
     found = []
     for block, decl, ident in declared(pou.blocks):
         if block.kind in ("VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT"):
-            t = body.declarations.resolve(decl.type)
+            t = body.declarations.resolve(decl.type, parameter=True)
             init = decl.init or body.declarations.default_init(decl.type)
             constant = "CONSTANT" in block.qualifiers
             found.append(Parameter(ident.name, t, block.kind, init, ident.span, constant))
@@ -67,7 +69,7 @@ def parameters(body: Body, pou: tree.Pou) -> list[Parameter]:
 
 def by_reference(p: Parameter) -> bool:
     """Parameters that are passed as an image address."""
-    return p.section != "VAR_INPUT" or is_aggregate(p.type)
+    return p.section != "VAR_INPUT" or is_aggregate(p.type) or isinstance(p.type, OpenArrayType)
 
 
 def call(
@@ -303,6 +305,10 @@ def _argument(
     after: list[tuple[Place, ir.Addr]],
 ) -> Value:
     span = given.span if given is not None else node.span
+    if isinstance(p.type, OpenArrayType):
+        array = given.value if given is not None else None
+        write = p.section != "VAR_INPUT" and not p.constant
+        return open_arrays.argument(body, array, p.type, p.name, p.span, span, write=write)
     if p.section == "VAR_OUTPUT":
         slot = body.frame_slot(p.type)
         if given is not None and given.value is not None:
@@ -621,6 +627,18 @@ def _input(
     after: list[tuple[Place, ir.Addr]],
 ) -> None:
     slot = Place(field.type, node.span, places.shifted(instance, field.offset))
+    if isinstance(field.type, OpenArrayType):
+        open_arrays.argument(
+            body,
+            node,
+            field.type,
+            field.name,
+            field.span,
+            node.span,
+            write=not field.constant,
+            into=slot.addr,
+        )
+        return
     if field.section == "VAR_IN_OUT":
         wanted = Parameter(field.name, field.type, field.section, None, field.span, field.constant)
         value = _reference_to(body, node, wanted, after)

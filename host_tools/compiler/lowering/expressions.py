@@ -31,6 +31,7 @@ from host_tools.compiler.types import (
     EnumType,
     FbType,
     InterfaceType,
+    OpenArrayType,
     RefType,
     StringType,
     SubrangeType,
@@ -261,6 +262,9 @@ def convert(body: Body, value: Value, target: Type, what: str = "") -> Value:
         return Value(UNKNOWN, value.expr, value.span)
     if isinstance(target, SubrangeType):
         return _into_subrange(body, value, target)
+    if isinstance(source, OpenArrayType) or isinstance(target, OpenArrayType):
+        _refuse(body, value, source, target, what)
+        return unknown(value.span)
     source = base_of(source)
     if source == target:
         return Value(target, value.expr, value.span, value.const, value.addr)

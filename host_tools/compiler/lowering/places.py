@@ -25,6 +25,7 @@ from host_tools.compiler.types import (
     FbType,
     Field,
     InterfaceType,
+    OpenArrayType,
     RefType,
     StringType,
     StructType,
@@ -216,11 +217,15 @@ def _self_reference(body: Body, node: tree.Name, word: str, write: bool) -> Plac
 def _is_constant(body: Body, symbol: Symbol, span: Span) -> None:
     body.reporter.report(
         "E0240",
-        f"'{symbol.name}' is CONSTANT",
+        f"'{symbol.name}' is CONSTANT"
+        if symbol.section != "VAR_INPUT" or not isinstance(symbol.type, OpenArrayType)
+        else f"'{symbol.name}' is an input",
         span,
         label="cannot be changed",
         others=[Label(symbol.span, "declared here")],
-        help="declare it without CONSTANT, or use another variable",
+        help="declare it without CONSTANT, or use another variable"
+        if not isinstance(symbol.type, OpenArrayType)
+        else "declare it in VAR_IN_OUT, without CONSTANT: an input ARRAY[*] is the caller's array",
     )
 
 
@@ -247,7 +252,7 @@ def _input_write(body: Body, span: Span) -> None:
 
 def symbol_place(body: Body, symbol: Symbol, span: Span, write: bool) -> Place:
     """The place of a symbol, noting what it touches outside of the body."""
-    made = Place(symbol.type, span, symbol=symbol, section=symbol.section)
+    made = Place(symbol.type, span, symbol=symbol, section=symbol.section, bounds=symbol.bounds)
     if symbol.storage == "static":
         made.addr = ir.Addr("static", symbol.offset)
         made.bit = symbol.bit
@@ -566,7 +571,7 @@ def _index_place(body: Body, node: tree.Index, write: bool) -> Place | None:
         return pointers.element(body, base, node.indices[0], node.span)
     if isinstance(t, StringType):
         return _character_place(body, base, t, node)
-    if not isinstance(t, ArrayType):
+    if not isinstance(t, ArrayType | OpenArrayType):
         body.reporter.report(
             "E0236",
             f"{t} is not an array",
@@ -579,17 +584,26 @@ def _index_place(body: Body, node: tree.Index, write: bool) -> Place | None:
         return None
     addr = address(base)
     indices = list(node.indices)
-    while indices and isinstance(t, ArrayType):
-        here, indices = indices[: len(t.bounds)], indices[len(t.bounds) :]
-        if len(here) < len(t.bounds):
+    while indices and isinstance(t, ArrayType | OpenArrayType):
+        dims = t.dims if isinstance(t, OpenArrayType) else len(t.bounds)
+        here, indices = indices[:dims], indices[dims:]
+        if len(here) < dims:
             body.reporter.report(
                 "E0237",
-                f"this array has {len(t.bounds)} dimensions, not {len(here)}",
+                f"this array has {dims} dimensions, not {len(here)}",
                 node.span,
                 help="give an index for each dimension: "
-                f"{node.base.span.text}[{', '.join('…' for _ in t.bounds)}]",
+                f"{node.base.span.text}[{', '.join('…' for _ in range(dims))}]",
             )
             return None
+        if isinstance(t, OpenArrayType):
+            from host_tools.compiler.lowering import open_arrays
+
+            found = open_arrays.element(body, base, here, node.span)
+            if found is None:
+                return None
+            addr, t = address(found), t.element
+            continue
         made = _index_terms(body, addr, t, here)
         if made is None:
             return None
@@ -744,7 +758,7 @@ def load(body: Body, where: Place) -> Value:
         return value
     if isinstance(t, RefType) and t.kind == "REFERENCE TO":
         return load(body, through(body, where, where.span))
-    if is_aggregate(t):
+    if is_aggregate(t) or isinstance(t, OpenArrayType):
         addr = address(where)
         return Value(t, ir.AddrOf("u32", addr), where.span, addr=addr)
     kind = kind_of(t)
@@ -811,4 +825,6 @@ def frozen(body: Body, where: Place) -> Place:
         where.section,
         where.dynamic,
         where.is_self,
+        None,
+        where.bounds,
     )

@@ -8,7 +8,7 @@ from host_tools.compiler import ir, tree
 from host_tools.compiler.declarations import MAX_BYTES, Declarations, declared, static_name
 from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.heritage import own_members
-from host_tools.compiler.lowering import control, edges
+from host_tools.compiler.lowering import control, edges, open_arrays
 from host_tools.compiler.lowering.actions import check_names, shared_temporaries
 from host_tools.compiler.lowering.body import Body, scalar_const
 from host_tools.compiler.lowering.calls import by_reference, parameters
@@ -24,6 +24,7 @@ from host_tools.compiler.types import (
     FbType,
     Field,
     Method,
+    OpenArrayType,
     RefType,
     StringType,
     Type,
@@ -168,7 +169,10 @@ def _function_parameters(body: Body, pou: tree.Pou) -> int:
     for i, p in enumerate(params):
         symbol = Symbol(p.name, p.type, "local", i, p.span, p.section)
         symbol.is_constant = p.constant
-        if p.section != "VAR_INPUT":
+        if isinstance(p.type, OpenArrayType):
+            open_arrays.enter(body, symbol)
+            symbol.is_constant = p.constant or p.section == "VAR_INPUT"
+        elif p.section != "VAR_INPUT":
             symbol.storage = "ref"
         elif is_aggregate(p.type):
             slot = body.frame_slot(p.type)
@@ -184,7 +188,7 @@ def _function_parameters(body: Body, pou: tree.Pou) -> int:
         add_symbol(body, symbol)
         if p.section == "VAR_INPUT" and p.init is not None and not is_aggregate(p.type):
             body.declarations.constant(p.init, p.type, "a default value")
-        if p.section == "VAR_OUTPUT":
+        if p.section == "VAR_OUTPUT" and not isinstance(p.type, OpenArrayType):
             body.initialise(ir.Addr("ptr", 0, (), ir.Local("u32", i)), p.type, p.init)
     return count
 
@@ -252,6 +256,8 @@ def _member(field: Field) -> Symbol:
     symbol = Symbol(field.name, field.type, storage, field.offset, field.span, field.section)
     symbol.owner, symbol.access = field.owner, field.access
     symbol.is_constant, symbol.edge = field.constant, field.edge
+    if isinstance(field.type, OpenArrayType):
+        open_arrays.bind(symbol, ir.Addr("self", field.offset))
     return symbol
 
 

@@ -16,6 +16,7 @@ from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.lowering import (
     conversions,
     expressions,
+    open_arrays,
     operators,
     places,
     pointers,
@@ -24,7 +25,7 @@ from host_tools.compiler.lowering import (
 )
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span, position
-from host_tools.compiler.symbols import Value
+from host_tools.compiler.symbols import Place, Value
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
     ANY_INT,
@@ -41,6 +42,7 @@ from host_tools.compiler.types import (
     UDINT,
     UNKNOWN,
     Elementary,
+    OpenArrayType,
     StringType,
     Type,
     Unknown,
@@ -671,6 +673,7 @@ def _ref(kind: str) -> Handler:
 
 def _sizeof(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
     arg = args[0]
+    where: Place | None = None
     if isinstance(arg, tree.Name) and body.lookup(arg.name, arg.span) is None:
         t: Type = body.declarations.named_type(arg.name, arg.span)
     else:
@@ -678,6 +681,8 @@ def _sizeof(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type |
         t = where.type if where is not None else UNKNOWN
     if isinstance(t, Unknown):
         return nothing(node)
+    if where is not None and isinstance(t, OpenArrayType):
+        return Value(UDINT, open_arrays.size_of(where), node.span)
     return expressions.constant_value(UDINT, size_align(t)[0], node.span)
 
 
@@ -737,6 +742,8 @@ def _functions() -> dict[str, tuple[tuple[str, ...], bool, Handler]]:
         "TIME": ((), False, _time),
         "REF": (one, False, _ref("REF_TO")),
         "ADR": (one, False, _ref("POINTER TO")),
+        "LOWER_BOUND": (("ARR", "DIM"), False, open_arrays.bound(False)),
+        "UPPER_BOUND": (("ARR", "DIM"), False, open_arrays.bound(True)),
         "__ISVALIDREF": (one, False, pointers.is_valid),
         "SIZEOF": (one, False, _sizeof),
         "__REAL_BITS": (("X",), False, _bits_of(REAL, DWORD)),

@@ -9,7 +9,7 @@ from host_tools.compiler import ir, tree
 from host_tools.compiler.constants import wrap
 from host_tools.compiler.diagnostics import Label
 from host_tools.compiler.ir import INT_RANGE
-from host_tools.compiler.lowering import calls, methods, pointers, testing
+from host_tools.compiler.lowering import calls, methods, open_arrays, pointers, testing
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.lowering.expressions import (
     constant_value,
@@ -115,6 +115,10 @@ def assign(body: Body, node: tree.Assign) -> None:
         return
     if isinstance(where.type, RefType) and where.type.kind == "REFERENCE TO":
         where = through(body, where, where.span)
+    if isinstance(node.value, (*PLACES, tree.Call)) and open_arrays.assign(
+        body, where, node.value, node.span
+    ):
+        return
     before = len(body.block)
     value = expression(body, node.value, where.type)
     if len(body.block) > before:
