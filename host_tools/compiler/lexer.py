@@ -104,6 +104,7 @@ _COMMENT = re.compile(r"//[^\r\n]*+|\(\*|/\*")
 _BRACE = re.compile(r"[{}]")
 _FLAT_PRAGMA = re.compile(r"\{[^{}]*+\}")
 _DIRECT_TAIL = re.compile(r"%[\w.*]*")
+_NAME = re.compile(r"[^\W\d]\w*")
 _LINE_REST = re.compile(r"[^\r\n]*")
 _ENDS_OPERAND = frozenset({"name", "literal", ")", "]", "^", "direct"})
 
@@ -179,6 +180,8 @@ def lex(source: Source, reporter: Reporter) -> list[Token]:
         elif group == "foreign":
             start = m.start("foreign")
             kind, advice = _FOREIGN[m["foreign"]]
+            if kind == ":=" and tokens and tokens[-1].kind == "name":
+                advice = advice.replace("x", tokens[-1].text[:30])
             _foreign(scan, m["foreign"], start, advice)
             add(Token(kind, m["foreign"], start, at))
         elif group in ("percent", "partial"):
@@ -213,6 +216,10 @@ def lex(source: Source, reporter: Reporter) -> list[Token]:
             return tokens
         else:
             _bad(scan, m.start("bad"), at)
+            hash_ = m["bad"] == "#" and text[at : at + 1] in " \t#!"
+            line = _LINE_REST.match(text, at) if hash_ else None
+            if line is not None and _is_first_on_line(text, m.start("bad")):
+                at = line.end()  # a comment of another language
 
 
 def with_comments(source: Source, tokens: Sequence[Token]) -> list[Token]:
@@ -318,6 +325,10 @@ def _malformed_direct(scan: Scan, start: int) -> int:
     return end
 
 
+def _is_first_on_line(text: str, start: int) -> bool:
+    return not text[text.rfind("\n", 0, start) + 1 : start].strip()
+
+
 def _bad(scan: Scan, start: int, end: int) -> None:
     char = scan.text[start]
     advice = ""
@@ -335,4 +346,11 @@ def _bad(scan: Scan, start: int, end: int) -> None:
             advice = "choose between two values with SEL(condition, if_false, if_true) or IF"
         elif char == "#":
             advice = "'#' stands between a type or a base and a value: INT#5, 16#FF"
+            name = _NAME.match(scan.text, end)
+            if name is not None:
+                advice = f"names stand without '#': {name.group()[:30]}"
+            elif _is_first_on_line(scan.text, start):
+                advice = "a comment begins with '//', or stands between '(*' and '*)'"
+        elif char == "@":
+            advice = "an address is written AT %IX0.0; a reference to a variable REF(x)"
     scan.error("E0001", message, start, end, help=advice or "remove it")

@@ -470,6 +470,7 @@ def _check_doubles(channels: list[Channel], reporter: Reporter) -> None:
                 channel.key,
                 label="again here",
                 others=[Label(first.key, "first here")],
+                help="keep one of the two lines",
             )
         if channel.pin is None:
             continue
@@ -481,6 +482,7 @@ def _check_doubles(channels: list[Channel], reporter: Reporter) -> None:
                 channel.pin_span,
                 label=f"for {channel.target}",
                 others=[Label(first.pin_span, f"and for {first.target}")],
+                help="choose another pin for one of them",
             )
             continue
         if channel.role != ANALOGUE_OUTPUT or not isinstance(channel.pin.pwm, str):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from host_tools.compiler.diagnostics import Label, Reporter, did_you_mean
+from host_tools.compiler.diagnostics import Label, Reporter, did_you_mean, nearest
 from host_tools.compiler.source import Source, Span
 from host_tools.record import field, record
 from host_tools.wiring.boards import Board, board_names, load_board
@@ -63,6 +63,7 @@ TASK = (
     ),
 )
 
+_PROJECT_KEYS = tuple(each.name for each in PROJECT)
 _SECTIONS = ("project", "io", "server", "task", "check")
 _LATER = {"bus": "fieldbuses", "security": "keys and roles", "device": "I/O devices"}
 
@@ -124,7 +125,10 @@ def read_wiring(source: Source, reporter: Reporter) -> Wiring | None:
     root = read_toml(source, reporter)
     if root is None:
         return None
+    outside = [n for n, node in root.entries() if _is_project_key(n, node)]
     for name, node in root.entries():
+        if name in outside[1:]:
+            continue  # the first one tells
         if name in _LATER:
             reporter.report(
                 "E0606",
@@ -133,10 +137,13 @@ def read_wiring(source: Source, reporter: Reporter) -> Wiring | None:
                 help="take this section out for now",
             )
         elif name not in _SECTIONS:
-            report_unknown(name, node.key, _SECTIONS, reporter, f"there is no section [{name}]")
+            _no_section(name, node, reporter)
     project = root.get("project")
     values: Values | None = None
-    if project is None:
+    others = [name for name, _ in root.entries() if name not in _SECTIONS and name not in _LATER]
+    if project is None and any(_stands_for_project(name) for name in others):
+        pass  # it is there, misspelt, or its first line is missing
+    elif project is None:
         reporter.report(
             "E0602",
             "the section [project] is missing",
@@ -163,6 +170,28 @@ def read_wiring(source: Source, reporter: Reporter) -> Wiring | None:
         policy=check_policy(root.get("check"), reporter),
         source=source,
     )
+
+
+def _no_section(name: str, node: Node, reporter: Reporter) -> None:
+    if _is_project_key(name, node):
+        reporter.report(
+            "E0601",
+            f"'{name}' stands outside of a section",
+            node.key,
+            help="write [project] on a line above it",
+        )
+        return
+    what = "section" if isinstance(node.value, dict) else "key"
+    shown = f"[{name}]" if what == "section" else f"'{name}'"
+    report_unknown(name, node.key, _SECTIONS, reporter, f"there is no {what} {shown}")
+
+
+def _is_project_key(name: str, node: Node) -> bool:
+    return not isinstance(node.value, dict) and name in _PROJECT_KEYS
+
+
+def _stands_for_project(name: str) -> bool:
+    return name in _PROJECT_KEYS or nearest(name, _SECTIONS) == "project"
 
 
 def _check_board(values: Values, reporter: Reporter) -> Board | None:

@@ -55,6 +55,8 @@ def resolve(
         if spot is None:
             continue
         first = taken.setdefault((spot.offset, spot.bit), channel)
+        if first is not channel and str(first.target).upper() == str(channel.target).upper():
+            continue  # check_channels tells of that
         if first is not channel:
             reporter.report(
                 "E0612",
@@ -147,7 +149,12 @@ def _check_used(channel: Channel, spot: _Spot, tasks: Iterable[Task], reporter: 
             ):
                 return
     verb = "writes" if channel.is_output else "reads"
-    reporter.report("W0601", f"no task {verb} {channel.target}", channel.key)
+    reporter.report(
+        "W0601",
+        f"no task {verb} {channel.target}",
+        channel.key,
+        help="use it in a program that a task runs, or remove this line",
+    )
 
 
 def _add(rows: Rows, channel: Channel, spot: _Spot) -> None:

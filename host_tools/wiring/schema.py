@@ -38,6 +38,7 @@ class Node:
 
 # --- reading ---------------------------------------------------------------------------------
 
+_WORD = re.compile(r"[%A-Za-z][\w.]*")
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -87,7 +88,7 @@ def _report_syntax(source: Source, message: str, reporter: Reporter) -> None:
     except (ScanError, RecursionError):
         twice = []
     if twice:
-        path, first, second = twice[0]
+        path, first, second = min(twice, key=lambda found: len(found[0]))
         reporter.report(
             "E0600",
             f"'{path[-1]}' is given twice",
@@ -113,7 +114,15 @@ def _report_syntax(source: Source, message: str, reporter: Reporter) -> None:
         help = 'text stands in quotes: name = "demo"'
     elif source.text[at : at + 1] == "%":
         help = 'an address stands in quotes: "%QX0.0"'
-    span = Span(source, at, min(at + 1, len(source.text)))
+    elif source.text[at : at + 1] == ":":
+        help = "a value follows '=': name = \"demo\""
+    end = min(at + 1, len(source.text))
+    word = _WORD.match(source.text, at)
+    span = Span(source, at, word.end() if word else end)
+    if word and 'name = "demo"' in help:
+        help = f'text stands in quotes: "{word.group()}"'
+    elif word and help.startswith("an address"):
+        help = f'an address stands in quotes: "{word.group()}"'
     reporter.report(
         "E0600", f"this is not valid TOML: {message[:1].lower()}{message[1:]}", span, help=help
     )
@@ -229,15 +238,19 @@ def check_table(
         )
         return None
     names = [f.name for f in fields]
+    meant: set[str | None] = set()
     for name, entry in node.entries():
         if name not in names:
+            meant.add(nearest(name, names))
             report_unknown(name, entry.key, names, reporter, f"{what} has no key '{name}'")
     result = Values(node)
     for each in fields:
         inner = node.value.get(each.name)
         result.values[each.name] = each.default
         if inner is None:
-            if each.required:
+            if each.required and each.name in meant:
+                result.bad.add(each.name)  # it is there, misspelt
+            elif each.required:
                 reporter.report(
                     "E0602",
                     f"{what} needs '{each.name}'",
@@ -360,7 +373,8 @@ def _report_range(
     node: Node, low: float, high: float, unit: str, reporter: Reporter, what: str
 ) -> None:
     of = f" {unit}" if unit else ""
-    reporter.report("E0604", f"{what} must be {low} to {high}{of}", node.span)
+    help = f"write a value from {low} to {high}"
+    reporter.report("E0604", f"{what} must be {low} to {high}{of}", node.span, help=help)
 
 
 def _a(value: Any) -> str:

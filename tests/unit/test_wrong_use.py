@@ -158,7 +158,7 @@ def test_a_working_folder_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("text", "help"),
     [
-        ("[project]\nname = demo\n", 'text stands in quotes: name = "demo"'),
+        ("[project]\nname = demo\n", 'text stands in quotes: "demo"'),
         ("[io]\n%QX0.1 = 1\n", 'an address stands in quotes: "%QX0.1"'),
         (
             '[project]\nname = "a"\nboard = "host"\nsources = ["x.st"]\n',

@@ -185,6 +185,8 @@ def _instance(body: Body, node: tree.Call, where: Place | None, wants_value: boo
                 callee.span,
                 help=f"call one of its elements: {callee.span.text}[…](…)"
                 if many
+                else f"an element of an array is written {callee.span.text}[…]"
+                if isinstance(where.type, ArrayType)
                 else "only functions and function block instances can",
             )
         return

@@ -417,6 +417,7 @@ def _fitting_type(const: int, target: Elementary) -> str:
 def _refuse(body: Body, value: Value, source: Type, target: Type, what: str) -> None:
     name = conversion_name(source, target)
     help_ = f"call {name}(…)" if name else f"write a value of type {target}"
+    shown = "NULL" if isinstance(source, RefType) and source.target is UNKNOWN else str(source)
     if isinstance(target, EnumType):
         help_ = f"write one of its values, for example {next(iter(target.spelling.values()), '')}"
     elif isinstance(target, InterfaceType):
@@ -444,20 +445,29 @@ def _refuse(body: Body, value: Value, source: Type, target: Type, what: str) -> 
             help_ = "both references must be to the same type"
     elif isinstance(source, RefType):
         help_ = "write ^ behind it to get what it refers to"
+        if shown == "NULL":
+            help_ = f"NULL is for references; write a value of type {target}"
     elif isinstance(target, ArrayType) and isinstance(source, ArrayType):
         help_ = "both need the same bounds and the same type of elements; copy in a FOR loop"
     elif is_aggregate(target) and is_aggregate(source):
         help_ = f"declare both as {target}, or copy member by member"
     elif is_aggregate(target) or is_aggregate(source):
         help_ = "name one of its elements or members"
+    elif (
+        isinstance(target, StringType)
+        and isinstance(source, StringType)
+        and source.wide
+        and value.span.text[:1] == '"'
+    ):
+        help_ = f"text of STRING stands in single quotes: '{value.span.text[1:-1][:30]}'"
     elif isinstance(target, StringType) and source in (ANY_INT, ANY_REAL):
         help_ = f"write it as text: '{value.span.text}'"
     literal_ = isinstance(source, Elementary) and source.universal
     body.reporter.report(
         "E0230",
-        f"{source} does not convert to {target} by itself" + (f" ({what})" if what else ""),
+        f"{shown} does not convert to {target} by itself" + (f" ({what})" if what else ""),
         value.span,
-        label="" if literal_ else f"this is {source}",
+        label="" if literal_ else f"this is {shown}",
         help=help_,
     )
 

@@ -299,6 +299,17 @@ def note_write(body: Body, base: Place, span: Span) -> None:
         touch_area(body, symbol.area, symbol.offset, symbol.bit, symbol.type, span, True)
 
 
+_OTHER_LANGUAGES = {
+    **dict.fromkeys(("NONE", "NIL", "NULLPTR"), "a reference to nothing is written NULL"),
+    **dict.fromkeys(
+        ("DEFAULT", "OTHERS", "OTHERWISE"),
+        "the branch of CASE for all other values is written ELSE",
+    ),
+    **dict.fromkeys(("SELF", "ME"), "the instance itself is written THIS^"),
+}
+"""Words that people write for what has another name here."""
+
+
 def _not_found(body: Body, node: tree.Name) -> None:
     # One forgotten declaration is one mistake, however often the name is used.
     if fold(node.name) in body.unknown:
@@ -323,6 +334,7 @@ def _not_found(body: Body, node: tree.Name) -> None:
             else "programs share values in VAR_GLOBAL, or by their connections in CONFIGURATION",
         )
         return
+    foreign = _OTHER_LANGUAGES.get(fold(node.name))
     enums = body.declarations.enum_values
     known = body.names() + [found[0][0].spelling[key] for key, found in enums.items() if found]
     body.reporter.report(
@@ -330,7 +342,7 @@ def _not_found(body: Body, node: tree.Name) -> None:
         f"there is no variable '{node.name}'",
         node.span,
         label="not declared",
-        help=did_you_mean(node.name, known) or f"declare it: {node.name} : <type>;",
+        help=foreign or did_you_mean(node.name, known) or f"declare it: {node.name} : <type>;",
     )
 
 

@@ -55,6 +55,8 @@ class _Usage:
             self._hides(pou, block, ident)
             if self._is_known(ident) or decl.location is not None:
                 continue
+            if fold(ident.name) in ("EN", "ENO"):
+                continue
             if block.kind in _OWN:
                 self._own(pou, found)
             elif (pou.body or pou.sfc) and pou.kind != "PROGRAM":

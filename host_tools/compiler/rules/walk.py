@@ -136,6 +136,9 @@ class Walk:
         for other in node.more:
             self.target(other)
         self.target(node.target)
+        if isinstance(node.value, tree.Call) and _has_enable(node.value):
+            kind, key, span = self.events.pop()
+            self.events.append(("part" if kind == "write" else kind, key, span))
         if node.op == ":=":
             flow.self_assignment(self.reporter, node)
         return GOES_ON
@@ -477,6 +480,11 @@ class Walk:
             self.events.append(("write", key, node.span))
         else:
             self.events.append(("part", key, node.span))
+
+
+def _has_enable(node: tree.Call) -> bool:
+    """Whether EN decides that the call is made and its result stored."""
+    return any(a.name is not None and fold(a.name.name) == "EN" for a in node.arguments)
 
 
 _PLACES = (tree.Name, tree.Direct, tree.Member, tree.Index, tree.Deref)

@@ -21,6 +21,7 @@ from host_tools.compiler.lexer import (
     Token,
 )
 from host_tools.compiler.source import Source, Span
+from host_tools.compiler.syntax import habits
 from host_tools.compiler.tree import Direct, Identifier, Missing
 
 # How deep parentheses, calls, statements and types may nest together. Three Python frames a level
@@ -56,7 +57,8 @@ class Cursor:
     is a keyword that was forgotten where the parser stands. `open` are the END keywords that the
     blocks around wait for, `depth` is how deep the parser stands, `height` the height of the
     expression parsed last. `pragmas` are those in front of the token with that index, without
-    their braces. `firm_at` is where `next_firm` found what it looked for last; `is_cut_off` says
+    their braces. `owed` are words of other languages that follow from one that was told of.
+    `firm_at` is where `next_firm` found what it looked for last; `is_cut_off` says
     that the file ends inside a comment."""
 
     __slots__ = (
@@ -74,6 +76,7 @@ class Cursor:
         "is_cut_off",
         "lexical",
         "open",
+        "owed",
         "pragmas",
         "reporter",
         "source",
@@ -113,6 +116,7 @@ class Cursor:
         self.depth = 0
         self.height = 0
         self.open: list[str] = []
+        self.owed: list[str] = []
         self.forgiven: list[str] = []
         self.excused: set[str] = set()
         self.implied: Token | None = None
@@ -203,7 +207,7 @@ class Cursor:
         if told or self._lexer_complained():
             return
         span = span or self.here()
-        help = help or ADVICE.get(code, "")
+        help = help or habits.advice(self, code) or ADVICE.get(code, "")
         self.reporter.report(code, message, span, label=label, others=others, help=help)
 
     def _is_near(self, index: int) -> bool:

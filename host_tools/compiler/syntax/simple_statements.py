@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from host_tools.compiler.lexer import END_KEYWORDS, STATEMENT_KEYWORDS, VAR_KEYWORDS, Token
 from host_tools.compiler.source import Span
+from host_tools.compiler.syntax import habits
 from host_tools.compiler.syntax.cursor import FIRM, UNIT_KEYWORDS, Cursor, near_keyword
 from host_tools.compiler.syntax.expressions import (
     OPERATORS,
@@ -29,6 +30,7 @@ from host_tools.compiler.tree import (
 PLACES = (Name, Direct, Member, Index, Deref)
 _NOT_AFTER_NAME = STATEMENT_KEYWORDS | VAR_KEYWORDS | UNIT_KEYWORDS
 _NOT_AFTER_NAME |= {"name", "literal", "direct", "NOT", "STRUCT"}
+_GOES_ON = frozenset({":=", "(", ".", "[", "^", ":", ",", "=", "?="})
 _IN_DECLARATION = frozenset({"name", ",", ":"})
 _FORGOTTEN = {"THEN": "IF", "DO": "WHILE", "OF": "CASE", "TO": "FOR"}
 _MISSPELT = STATEMENT_KEYWORDS | VAR_KEYWORDS | END_KEYWORDS | {"ELSE", "ELSIF", "UNTIL"}
@@ -43,6 +45,10 @@ def simple_statement(c: Cursor) -> Statement | None:
         follows = c.peek().kind
         if follows == "name" and at_mock(c):
             return mock(c)
+        if follows not in _GOES_ON and habits.statement(c):
+            return None
+        if follows == "(" and token.text.upper() == "SWITCH" and habits.switch(c):
+            return None
         if follows in _NOT_AFTER_NAME and _misspelt_keyword(c):
             return None
         if follows in _IN_DECLARATION and at_declaration(c):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from host_tools.compiler.diagnostics import Label
 from host_tools.compiler.lexer import END_KEYWORDS, VAR_KEYWORDS, Token
 from host_tools.compiler.source import Span
 from host_tools.compiler.syntax.cursor import FIRM, UNIT_KEYWORDS, Cursor, near_keyword
@@ -175,11 +176,14 @@ def _keyword(c: Cursor, keyword: str, after: str) -> bool:
         _braces(c, keyword)
         return False
     if c.tok.kind in ("THEN", "DO", "OF", ":"):
+        end = c.open[-1]
         c.error(
             "E0102",
             f"expected {keyword} after {after}, found {c.found()}",
-            help=f"write '{keyword}'",
+            help=f"write '{keyword}'" + f", and {end} after the block" * (c.tok.kind == ":"),
         )
+        if c.tok.kind == ":":
+            c.excused.add(end)  # as in Python, where blocks have no end
         c.advance()
     elif c.tok.kind == "name" and near_keyword(c.tok.text, frozenset({keyword})):
         c.respell((keyword,))
@@ -257,10 +261,30 @@ def _if(c: Cursor) -> Statement | None:
             break
     orelse = None
     if c.accept("ELSE"):
+        inner = c.tok if c.tok.kind == "IF" and not c.on_new_line() else None
         orelse = statements(c)
+        if inner is not None:
+            _else_if(c, opening, inner)
         while c.tok.kind in ("ELSE", "ELSIF"):
             orelse += _after_else(c)
     return If(_end(c, opening, "END_IF"), tuple(branches), orelse)
+
+
+def _else_if(c: Cursor, opening: Token, inner: Token) -> None:
+    """`ELSE IF` opens a second IF. Where its END_IF was the last one, ELSIF was meant."""
+    if c.tok.kind in ("END_IF", "ELSE", "ELSIF", "name"):
+        return
+    c.error(
+        "E0103",
+        f"IF is not closed: expected END_IF, found {c.found()}",
+        others=[
+            Label(c.of(opening), "IF begins here"),
+            Label(c.of(inner), "and here a second one"),
+        ],
+        help="write 'ELSIF' in place of 'ELSE IF', or add another 'END_IF'",
+    )
+    c.broken = False
+    c.excused.add("END_IF")
 
 
 def _after_else(c: Cursor) -> tuple[Statement, ...]:
@@ -365,6 +389,12 @@ def _for(c: Cursor) -> Statement | None:
             equals_for_assignment(c)
             c.advance()
             c.broken = False
+        elif c.at_word("IN"):
+            c.error(
+                "E0102",
+                f"expected ':=' after the control variable, found {c.found()}",
+                help=f"write 'FOR {variable.name} := first TO last DO'",
+            )
         else:
             c.symbol(":=", "after the control variable")
     start: Expr = c.missing()
@@ -375,10 +405,20 @@ def _for(c: Cursor) -> Statement | None:
     if not c.broken:
         if c.accept("TO"):
             stop = expression(c)
+        elif c.at_word("DOWNTO"):
+            c.error(
+                "E0102",
+                "expected TO after the start value, found 'DOWNTO'",
+                help="write 'TO ... BY -1'",
+            )
         else:
             c.error(
                 "E0102", f"expected TO after the start value, found {c.found()}", help="add 'TO'"
             )
+    if c.at_word("STEP") and not c.broken:
+        c.error("E0102", "expected DO or BY after the range, found 'STEP'", help="write 'BY'")
+        c.broken = False
+        c.tok.kind = "BY"
     if c.accept("BY"):
         step = expression(c)
     if not _keyword(c, "DO", "the range"):
