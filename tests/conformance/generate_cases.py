@@ -11,6 +11,7 @@ from tests.conformance.case_tables import (
     integers,
     literals,
     located,
+    names,
     reals,
     strings,
     times,
@@ -18,7 +19,7 @@ from tests.conformance.case_tables import (
 )
 
 FOLDER = CASES / "generated"
-TABLES = (bits, conversions, integers, literals, located, reals, strings, times, types)
+TABLES = (bits, conversions, integers, literals, located, names, reals, strings, times, types)
 
 
 def texts() -> dict[Path, str]:

@@ -31,6 +31,8 @@ MASK = {k: (1 << n) - 1 for k, n in BITS.items()}
 
 KEYWORDS = frozenset([*keyword.kwlist, *keyword.softkwlist, "print"])
 
+LONGEST_NAME = 100
+"""Longer names are cut: MicroPython has none of more than 255 characters."""
 
 CONSTANT_PREFIXES = ("_R_", "_L_")
 """How the names of the module's REAL and LREAL constants begin; no other name does."""
@@ -77,6 +79,7 @@ class Names:
             base = "_" + base
         if base.startswith(CONSTANT_PREFIXES):
             base = "v" + base
+        base = base[:LONGEST_NAME]
         name, n = base, 1
         while name in self._taken or name in KEYWORDS:
             n += 1
