@@ -374,13 +374,14 @@ class Linker:
                         symbols[fold(name)] = hidden
             self.instances[instance.name] = symbols
             self._around[instance.name] = Around(None, instance.pou, instance.name, symbols)
-        self._allocate_static(retained)
+        self._allocate_static(retained, {id(i.pou) for i in instances})
         self._locate_hidden({id(i.pou) for i in instances})
         return retained
 
-    def _allocate_static(self, retained: list[Allocated]) -> None:
-        """VAR_STAT of functions and function blocks: one variable for all calls and instances."""
-        owners = [(p.name.name, p) for p in self.names.pous.values() if p.kind != "PROGRAM"]
+    def _allocate_static(self, retained: list[Allocated], used: set[int]) -> None:
+        """VAR_STAT of functions and function blocks: one variable for all calls and instances.
+        A program that no task runs is only checked, unless tests do."""
+        owners = [(p.name.name, p) for p in self.names.pous.values() if id(p) not in used]
         for pou in self.names.pous.values():
             for _, method in own_members(pou.methods, pou.properties):
                 owners.append((f"{pou.name.name}.{method.name.name}", method))
@@ -388,10 +389,15 @@ class Linker:
             for block, decl, ident in declared(pou.blocks):
                 if block.kind != "VAR_STAT" or "CONSTANT" in block.qualifiers:
                     continue
-                path = f"{owner}.{ident.name}"
-                symbol = self._variable(block, decl, ident, path, retained, False)
-                if symbol is not None:
+                if pou.kind == "PROGRAM" and self.harness is None:
+                    t = self.names.resolve(decl.type)
+                    symbol = Symbol(ident.name, t, "static", 0, ident.span, block.kind)
                     self.names.static_symbols[id(ident)] = symbol
+                    continue
+                path = f"{owner}.{ident.name}"
+                made = self._variable(block, decl, ident, path, retained, False)
+                if made is not None:
+                    self.names.static_symbols[id(ident)] = made
 
     def _locate_hidden(self, used: set[int]) -> None:
         """Initial values of what function blocks declare AT an address; it has no path. In a build

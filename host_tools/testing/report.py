@@ -22,7 +22,7 @@ def failure_text(result: Result, style: Style) -> str:
 
 def notes(result: Result, broken: Broken) -> list[str]:
     """What else is to be said: the words of the test, and where it stands if that is elsewhere."""
-    found = []
+    found = list(broken.details)
     if broken.message:
         found.append(broken.message)
     if broken.kind == "fault":

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 @record(frozen=True)
 class Broken:
     """Why a test failed. `kind` is "assertion" or "fault"; `name` the assertion, or what the fault
-    is; `said` puts the values in words, `message` is what the test says to it. The values are in
+    is; `said` puts the values in words, `details` are lines that say more, `message` is what the
+    test says to it. The values are in
     the JSON form of `takt run`, None where the assertion has none. `span` is where it happened;
     its source has no text for files of the library."""
 
@@ -26,6 +27,7 @@ class Broken:
     expected: Any = None
     tolerance: Any = None
     message: str = ""
+    details: tuple[str, ...] = ()
 
 
 @record(frozen=True)

@@ -20,7 +20,7 @@ from host_tools.compiler.layout import describe_type
 from host_tools.compiler.lowering.test_units import Case
 from host_tools.compiler.lowering.testing import Assertion
 from host_tools.compiler.source import Source, Span, unpack_position
-from host_tools.compiler.types import StringType, Type
+from host_tools.compiler.types import ELEMENTARY, StringType, Type
 from host_tools.failure import DEVICE, USAGE, Failure
 from host_tools.render import Progress
 from host_tools.testing.build import TestBuild
@@ -240,9 +240,13 @@ class _Reader:
         message = a.message
         if isinstance(message, int):
             message = str(self.variables.read(image, _text_at(message)))
-        said = in_words(a.name, *texts)
+        said, details = in_words(a.name, *texts), ()
+        if a.name == "ASSERT_EQ" and len(said) > _LONG:
+            said, details = "differs", _difference(*texts[:2])
         actual, expected, tolerance = values
-        return Broken("assertion", a.name, said, a.span, actual, expected, tolerance, message)
+        return Broken(
+            "assertion", a.name, said, a.span, actual, expected, tolerance, message, details
+        )
 
     def _value(self, image: bytearray, t: Type, at: int) -> tuple[Any, str]:
         described = describe_type(t, self.variables.types)
@@ -251,7 +255,12 @@ class _Reader:
             described = [described[0], capacity]
         variable = Variable("", described, at)
         value = self.variables.read(image, variable)
+        if t in BIT_STRINGS:
+            return value, f"16#{value:X}"
         return value, value_text(self.variables, variable, value)
+
+
+BIT_STRINGS = tuple(ELEMENTARY[name] for name in ("BYTE", "WORD", "DWORD", "LWORD"))
 
 
 def _text_at(offset: int) -> Variable:
@@ -280,6 +289,22 @@ _RELATIONS = {
     "ASSERT_LT": "less than",
     "ASSERT_LE": "at most",
 }
+
+
+_LONG = 60
+"""What is longer does not stand beside the assertion but below it."""
+
+
+def _difference(actual: str, expected: str) -> tuple[str, ...]:
+    """Two long values one below the other, and where they part."""
+    at = next((i for i, (a, b) in enumerate(zip(actual, expected, strict=False)) if a != b), 0)
+    first = max(0, at - _LONG // 2)
+    lead = "…" if first else ""
+    shown = []
+    for name, text in (("actual", actual), ("expected", expected)):
+        piece = text[first : first + 2 * _LONG]
+        shown.append(f"{name:8} {lead}{piece}{'…' if first + len(piece) < len(text) else ''}")
+    return (*shown, " " * (9 + len(lead) + at - first) + "^ from here")
 
 
 def in_words(name: str, actual: str, expected: str, tolerance: str) -> str:

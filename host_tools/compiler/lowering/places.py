@@ -427,9 +427,9 @@ def member_of(body: Body, base: Place, node: tree.Member, write: bool) -> Place 
         return None
     field = t.member(fold(name)) if isinstance(t, FbType) else t.fields.get(fold(name))
     if field is None and body.in_test and isinstance(t, FbType):
-        from host_tools.compiler.lowering.testing import located_member
+        from host_tools.compiler.lowering.testing import hidden_member
 
-        located = located_member(body, t, node, write)
+        located = hidden_member(body, t, node, write)
         if located is not None:
             return located
     if field is None and isinstance(t, FbType):

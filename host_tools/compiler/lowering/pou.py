@@ -333,7 +333,9 @@ def _other_variables(
             )
             if is_function:
                 add_symbol(body, Symbol(ident.name, UNKNOWN, "const", 0, ident.span))
-        elif block.kind == "VAR_STAT" and pou.kind != "PROGRAM":
+        elif block.kind == "VAR_STAT" and (
+            pou.kind != "PROGRAM" or fold(ident.name) not in body.symbols
+        ):
             add_symbol(body, body.declarations.static_symbols[id(ident)])
         elif block.kind == "VAR_TEMP" and in_action:
             pass  # lives in the body that called the action

@@ -585,15 +585,18 @@ def _count(body: Body, at: ir.Addr) -> None:
     body.emit(ir.Store(at, more))
 
 
-def located_member(body: Body, t: FbType, node: tree.Member, write: bool) -> Place | None:
-    """A variable that a block or program declares AT an address, by the name it has there."""
+def hidden_member(body: Body, t: FbType, node: tree.Member, write: bool) -> Place | None:
+    """A variable that a block or program declares AT an address or as VAR_STAT, by the name it
+    has there."""
     from host_tools.compiler.lowering.pou import located_symbol
 
     for block, decl, ident in declared(t.pou.blocks):
-        if fold(ident.name) != fold(node.name) or decl.location is None or body.direct is None:
+        if fold(ident.name) != fold(node.name):
             continue
-        of = body.declarations.resolve(decl.type)
-        symbol = located_symbol(body.declarations, body.direct, block, decl, ident, of)
+        symbol = body.declarations.static_symbols.get(id(ident))
+        if decl.location is not None and body.direct is not None:
+            of = body.declarations.resolve(decl.type)
+            symbol = located_symbol(body.declarations, body.direct, block, decl, ident, of)
         if symbol is not None and symbol.storage == "static":
             return places.symbol_place(body, symbol, node.span, write)
     return None
