@@ -26,7 +26,7 @@ from host_tools.compiler.symbols import ProgramInstance, Touch
 from host_tools.compiler.types import ELEMENTARY, LWORD, ArrayType, Type
 from host_tools.record import record, replace
 
-BUDGET = 10_000_000
+BUDGET = 5_000_000
 """Back-edges of a whole test."""
 
 _INTERVAL_NS = 10_000_000

@@ -240,7 +240,8 @@ class _Reader:
         message = a.message
         if isinstance(message, int):
             message = str(self.variables.read(image, _text_at(message)))
-        said, details = in_words(a.name, *texts), ()
+        said = in_words(a.name, *texts)
+        details: tuple[str, ...] = ()
         if a.name == "ASSERT_EQ" and len(said) > _LONG:
             said, details = "differs", _difference(*texts[:2])
         actual, expected, tolerance = values
