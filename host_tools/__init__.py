@@ -8,6 +8,10 @@ For scripts and tests:
     sim.set("main.level", 80)
     sim.run(scans=10)
     sim["main.pump1"]
+
+and for the tests in Structured Text:
+
+    run_tests("examples/tank").ok
 """
 
 from __future__ import annotations
@@ -18,8 +22,9 @@ if TYPE_CHECKING:
     from host_tools.build import compile as compile
     from host_tools.project import load as load
     from host_tools.simulation import simulate as simulate
+    from host_tools.testing import run_tests as run_tests
 
-__all__ = ["compile", "load", "simulate"]
+__all__ = ["compile", "load", "run_tests", "simulate"]
 
 
 def __getattr__(name: str) -> object:
@@ -36,4 +41,8 @@ def __getattr__(name: str) -> object:
         from host_tools.simulation import simulate
 
         return simulate
+    if name == "run_tests":
+        from host_tools.testing import run_tests
+
+        return run_tests
     raise AttributeError(f"module 'host_tools' has no attribute '{name}'")

@@ -78,6 +78,54 @@ CONFIGURATION plant
 END_CONFIGURATION
 """
 
+_TESTS = """\
+// What main.st promises; `takt test` runs it, and nothing of it gets onto the controller.
+
+SETUP
+VAR
+    p : main;                           // an instance of the program, fresh for each test
+END_VAR
+    %IX0.1 := TRUE;                     // nobody presses the stop button
+    p();
+END_SETUP
+
+TEST 'the start button starts the motor, which goes on'
+    %IX0.0 := TRUE;
+    p();
+    ASSERT_TRUE(%QX0.0);
+    %IX0.0 := FALSE;
+    p();
+    ASSERT_TRUE(%QX0.0);
+    ASSERT_EQ(p.starts, 1);
+END_TEST
+
+TEST 'the stop button stops the motor'
+    p.motor := TRUE;
+    p();
+    %IX0.1 := FALSE;
+    p();
+    ASSERT_FALSE(p.motor);
+    ASSERT_FALSE(p.lamp, 'the lamp goes out with it');
+END_TEST
+
+TEST 'the lamp blinks while the motor runs'
+VAR
+    i, changes : INT;
+    before : BOOL;
+END_VAR
+    p.motor := TRUE;
+    FOR i := 1 TO 300 DO                // 3 s in scans of 10 ms
+        before := p.lamp;
+        p();
+        IF p.lamp <> before THEN
+            changes := changes + 1;
+        END_IF;
+        ADVANCE_TIME(T#10ms);
+    END_FOR;
+    ASSERT_NEAR(changes, 6, 1, 'on or off every half second');
+END_TEST
+"""
+
 _IGNORE = "build/\n"
 
 
@@ -106,6 +154,7 @@ def run(options: argparse.Namespace) -> int:
         )
     _check_free(folder)
     files = {"takt.toml": _wiring(name, options.board), "main.st": _PROGRAM}
+    files["main_test.st"] = _TESTS
     files[".gitignore"] = _IGNORE
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -116,8 +165,11 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"folder": str(folder), "files": sorted(files)}))
         return 0
-    print(f"made {folder}/ with main.st and takt.toml for board {options.board}. Next:\n")
+    print(
+        f"made {folder}/ with main.st, its tests and takt.toml for board {options.board}. Next:\n"
+    )
     print(f"    takt check {folder}")
+    print(f"    takt test {folder}")
     print(f"    takt run {folder} --for T#3s --set %IX0.1=TRUE --set %IX0.0=TRUE")
     return 0
 
