@@ -134,7 +134,7 @@ def test_a_new_project_checks_and_runs(board: str, capsys: pytest.CaptureFixture
     assert main(["new", "demo", "--board", board]) == 0
     assert main(["check", "demo"]) == 0
     out, err = text(capsys)
-    assert "demo: ok, 1 file, tasks: fast" in out
+    assert "demo: ok, 2 files, tasks: fast" in out
     assert err == ""
     sets = ["--set", "%IX0.1=TRUE", "--set", "main.start=TRUE"]
     assert main(["run", "demo", "--for", "T#1250ms", "--json", *sets]) == 0
