@@ -135,6 +135,8 @@ CODES: dict[str, str] = {
     "E0317": "a property is no variable",
     "E0318": "what a CLASS does not have",
     "E0319": "assignment attempt without a question",
+    "E0320": "FB_Init and what is given to it",
+    "E0321": "FB_Init does what only a running program can",
     # E0330-E0349: data
     "E0330": "an edge where there is none",
     "E0331": "reference that outlives its variable",

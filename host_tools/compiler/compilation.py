@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.declarations import MAX_BYTES, Declarations, declared
+from host_tools.compiler.declarations import MAX_BYTES, Declarations, declared, init_arguments
 from host_tools.compiler.diagnostics import Diagnostic, Reporter, in_order
 from host_tools.compiler.heritage import (
     check_block,
@@ -29,6 +29,7 @@ from host_tools.compiler.layout import (
     describe,
     direct_offset,
 )
+from host_tools.compiler.lowering import construction
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.lowering.configuration import TaskPlan, configure
 from host_tools.compiler.lowering.crosscheck import (
@@ -57,7 +58,7 @@ from host_tools.compiler.types import (
     Unknown,
     size_align,
 )
-from host_tools.record import field, record
+from host_tools.record import field, record, replace
 
 if TYPE_CHECKING:
     from host_tools.compiler.test_build import Suite
@@ -195,6 +196,7 @@ class Linker:
         self.taken_names: set[str] = set()
         self.instances: dict[str, dict[str, Symbol]] = {}
         self._around: dict[str, Around] = {}
+        self.constructions: list[construction.Construction] = []
         self._waiting: dict[int, Symbol] = {}
         self._depths: dict[str, int] = {}
         self.notes = Notes() if options.rules else None
@@ -218,7 +220,6 @@ class Linker:
             self._retained_symbol(variable)
             self._check_size(self._waiting[id(variable)].span)
         retain = (retain_start, self.image.align() - retain_start)
-        self._find_instantiated()
         self._lower_tests()
         self._lower_everything(plans, instances)
         self._check_unused()
@@ -227,7 +228,7 @@ class Linker:
         layout = describe(self.image, retain, size, [p.name for p in plans])
         header = b"TAKT" + (2).to_bytes(2, "little") + len(plans).to_bytes(2, "little")
         header += bytes.fromhex(layout["hash"])
-        functions = tuple(self._in_call_order(plans))
+        functions = tuple(self._in_call_order(f"task_{i}" for i in range(len(plans))))
         program = ir.Program(
             functions=functions,
             tasks=tuple(tasks),
@@ -254,6 +255,7 @@ class Linker:
 
     def _lower_tests(self) -> None:
         """Tests are no part of the program: they are checked and thrown away."""
+        self._find_instantiated()
         if not self.tests:
             return
 
@@ -441,6 +443,7 @@ class Linker:
         symbol = Symbol(ident.name, t, "static", 0, ident.span, block.kind)
         symbol.is_constant = "CONSTANT" in block.qualifiers
         entry = Allocated(path, t, 0, None, retain, block.kind, init, block.kind == "HIDDEN")
+        entry.arguments = init_arguments(decl.type, t)
         self.image.variables.append(entry)
         if isinstance(t, Unknown):
             return symbol
@@ -456,6 +459,8 @@ class Linker:
         """Note the types of all instances: calls of others cannot happen."""
         found = self.names.instantiated
         todo: list[Type] = [v.type for v in self.image.variables]
+        if self.harness is not None:
+            todo += [symbol.type for one in self.tests for symbol in one.symbols()]
         seen: set[int] = set()
         while todo:
             t = todo.pop()
@@ -575,10 +580,53 @@ class Linker:
         for number, plan in enumerate(plans):
             name = f"task_{number}"
             self.functions[name], self.touches[name] = self._task_function(plan, name)
+        self._construct()
         self._drain()
         check_recursion(self.reporter, self.touches, self.functions)
         check_tasks(self.reporter, plans, self.touches)
         check_overlap(self.reporter, [d for u in self.units for d in u.directs])
+
+    def _construct(self) -> None:
+        """The function that calls FB_Init of every instance."""
+        known: dict[int, bool] = {}
+        for v in self.image.variables:
+            if v.bit is None:
+                self.constructions += construction.instances(
+                    v.type, v.offset, v.arguments, v.init, v.symbols, known
+                )
+        if not self.constructions:
+            return
+        body = self._body()
+        for one in self.constructions:
+            construction.emit_call(body, one)
+        body.emit(ir.Return())
+        name = construction.NAME
+        frame = (body.frame + 7) // 8 * 8
+        locals_ = tuple(body.locals)
+        made = ir.Func(name, name, 0, locals_, None, False, frame, tuple(body.block), 0)
+        self.functions[name], self.touches[name] = made, body.touch
+
+    def _run_construction(self, data: bytearray) -> None:
+        """Run FB_Init on the initial image."""
+        name = construction.NAME
+        functions = tuple(self._in_call_order([name]))
+        if self.reporter.has_errors or not construction.check_world(
+            self.names, closure(self.touches, name), list(functions), self.sources
+        ):
+            return
+        size = len(data) + -len(data) % 8
+        task = ir.Task(name, name, 0, 0, size)
+        depth = self._stack_depth(name)
+        program = ir.Program(functions, (task,), size + depth, (), self.options.budget)
+        program = replace(program, uses_lreal=uses_lreal(functions))
+        fault = construction.run(program, data, size - len(data) + depth)
+        if fault is not None:
+            construction.faulted(self.names, self.sources, fault)
+        for one in self.constructions:
+            for given in one.init.fields if isinstance(one.init, tree.StructInit) else ():
+                member = one.type.fields[fold(given.name.name)]
+                at = one.at + member.offset
+                write_initial(self.names, data, at, member.type, given.value, Scope(one.symbols))
 
     def _check_members(self, pou: tree.Pou) -> None:
         if pou.kind == "FUNCTION_BLOCK":
@@ -648,8 +696,8 @@ class Linker:
         )
         return func, body.touch
 
-    def _in_call_order(self, plans: list[TaskPlan]) -> list[ir.Func]:
-        """The functions the tasks need, callees first."""
+    def _in_call_order(self, roots: Iterable[str]) -> list[ir.Func]:
+        """The functions that `roots` need, and those themselves, callees first."""
         ordered: dict[str, ir.Func] = {}
 
         def visit(name: str, path: tuple[str, ...]) -> None:
@@ -659,8 +707,8 @@ class Linker:
                 visit(callee, (*path, name))
             ordered[name] = self.functions[name]
 
-        for number in range(len(plans)):
-            visit(f"task_{number}", ())
+        for name in roots:
+            visit(name, ())
         return list(ordered.values())
 
     # --- tasks and initial image -------------------------------------------------------------
@@ -715,6 +763,8 @@ class Linker:
             )
         for offset, t, init in self.constants.values():
             write_initial(self.names, data, offset, t, init)
+        if self.constructions:
+            self._run_construction(data)
         return runs(data, HEADER_SIZE + TASK_SIZE * self.image.tasks)
 
     def _initial_bit(self, data: bytearray, v: Allocated) -> None:

@@ -15,6 +15,7 @@ from host_tools.compiler.types import (
     ArrayType,
     FbType,
     Field,
+    InterfaceType,
     RefType,
     StringType,
     StructType,
@@ -53,7 +54,10 @@ def write_initial(
         _array(names, data, at, t, init, scope)
     elif isinstance(t, StructType | FbType):
         _struct(names, data, at, t, init, scope)
-    elif isinstance(t, RefType) and isinstance(init, tree.Call):
+    elif (isinstance(t, RefType) and isinstance(init, tree.Call)) or (
+        isinstance(t, InterfaceType) and _is_instance(init)
+    ):
+        assert init is not None
         data[at : at + 4] = _address(names, init, t, scope).to_bytes(4, "little")
     elif isinstance(t, StringType):
         value = names.constant(init, t, "an initial value") if init is not None else None
@@ -75,8 +79,17 @@ def write_initial(
         data[at : at + len(raw)] = raw
 
 
-def _address(names: Declarations, init: tree.Call, t: RefType, scope: Scope) -> int:
-    """The image address that REF(x) or ADR(x) stands for."""
+def _is_instance(init: tree.Expr | None) -> bool:
+    """Whether the initial value of an interface names a variable."""
+    if isinstance(init, tree.Name):
+        return fold(init.name) != "NULL"
+    return isinstance(init, tree.Member | tree.Index | tree.Deref)
+
+
+def _address(
+    names: Declarations, init: tree.Expr, t: RefType | InterfaceType, scope: Scope
+) -> int:
+    """The image address that REF(x), ADR(x) or an instance for an interface stands for."""
     from host_tools.compiler.lowering.expressions import convert, expression
 
     assert names.new_body is not None
@@ -106,7 +119,12 @@ def _binds(names: Declarations, t: Type) -> bool:
         return False
     known = names.binding.get(id(t))
     if known is None:
-        known = any(_refers(f.init) or _binds(names, f.type) for f in t.fields.values())
+        known = any(
+            _refers(f.init)
+            or (isinstance(f.type, InterfaceType) and _is_instance(f.init))
+            or _binds(names, f.type)
+            for f in t.fields.values()
+        )
         names.binding[id(t)] = known
     return known
 

@@ -42,6 +42,7 @@ class Allocated:
     section: str = "VAR"
     init: tree.Expr | None = None
     hidden: bool = False
+    arguments: tuple[tree.EnumValue, ...] | None = None
     symbols: dict[str, Symbol] = field(default_factory=dict)
     """the variables that REF(…) in `init` may mean, beside the global ones"""
 

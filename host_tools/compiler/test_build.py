@@ -101,6 +101,7 @@ class TestLinker(Linker):
             h.cover = self.image.take(ArrayType(((1, len(self.points)),), ELEMENTARY["BYTE"]))
         self.image.at = place_variables(self.names, self.tests, self.image.align())
         self.image.align()
+        self._find_instantiated()
         lowered = lower_tests(self._body, self.tests, h)
         for name, (func, touch) in lowered.items():
             self.functions[name] = replace(func, name=name)

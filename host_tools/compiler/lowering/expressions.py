@@ -9,10 +9,8 @@ from host_tools.compiler import ir, tree
 from host_tools.compiler.constants import round_float, wrap
 from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.ir import INT_RANGE
-from host_tools.compiler.lowering import calls, operators
+from host_tools.compiler.lowering import calls, methods, operators, places
 from host_tools.compiler.lowering.body import Body, scalar_const
-from host_tools.compiler.lowering.methods import own_member
-from host_tools.compiler.lowering.places import load, place
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import ConstValue, Place, Value
 from host_tools.compiler.tree import fold
@@ -107,10 +105,10 @@ def _expression(body: Body, node: tree.Expr, expected: Type | None) -> Value:
             named = _enum_member(body, base, node)
             if named is not None:
                 return named
-    where = place(body, node, properties=True)
+    where = places.place(body, node, properties=True)
     if where is not None and isinstance(node, tree.Direct) and expected is not None:
         where.type = direct_type(node, where.type, expected)
-    return load(body, where) if where is not None else unknown(node.span)
+    return places.load(body, where) if where is not None else unknown(node.span)
 
 
 def behind(body: Body, value: Value) -> Value:
@@ -119,7 +117,7 @@ def behind(body: Body, value: Value) -> Value:
         return value
     pointer = ir.NotNull("u32", value.expr, position(value.span))
     where = Place(value.type.target, value.span, ir.Addr("ptr", 0, (), pointer))
-    return load(body, where)
+    return places.load(body, where)
 
 
 def direct_type(node: tree.Direct, default: Type, wanted: Type) -> Type:
@@ -227,7 +225,7 @@ def _named_value(body: Body, node: tree.Name, expected: Type | None) -> Value | 
             return unknown(node.span)
         return constant_value(symbol.type, symbol.constant, node.span)
     key = fold(node.name)
-    if own_member(body, f"GET {key}") is not None or own_member(body, f"SET {key}") is not None:
+    if methods.is_own_property(body, key):
         return None
     if key == "NULL":
         return Value(RefType(UNKNOWN), ir.Const("u32", 0), node.span, 0)

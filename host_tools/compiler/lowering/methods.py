@@ -79,6 +79,10 @@ def own_member(body: Body, key: str) -> Method | None:
     return body.program_members.get(key)
 
 
+def is_own_property(body: Body, key: str) -> bool:
+    return any(own_member(body, f"{word} {key}") is not None for word in ("GET", "SET"))
+
+
 def own_property(body: Body, name: str, span: Span) -> Place | None:
     """The property `name` of the POU around."""
     key = fold(name)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.declarations import Declarations, declared
+from host_tools.compiler.declarations import Declarations, declared, init_arguments
 from host_tools.compiler.diagnostics import Label
 from host_tools.compiler.initial import runs, write_initial
+from host_tools.compiler.lowering import construction
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.lowering.pou import add_symbol, external, located
 from host_tools.compiler.lowering.statements import statements
@@ -31,6 +32,7 @@ class Variables:
 
     symbols: list[Symbol] = field(default_factory=list)
     initial: list[Initial] = field(default_factory=list)
+    arguments: dict[str, construction.Arguments] = field(default_factory=dict)
     elsewhere: list[tuple[tree.VarBlock, tree.VarDecl, tree.Identifier]] = field(
         default_factory=list
     )
@@ -58,6 +60,11 @@ class TestFile:
     cases: list[Case] = field(default_factory=list)
     setup_variables: Variables = field(default_factory=Variables)
     teardown_variables: Variables = field(default_factory=Variables)
+
+    def symbols(self) -> list[Symbol]:
+        """All variables of its tests, once they have their places."""
+        found = [*self.setup_variables.symbols, *self.teardown_variables.symbols]
+        return found + [s for case in self.cases for s in case.variables.symbols]
 
 
 def collect(names: Declarations, units: Iterable[tree.Unit]) -> list[TestFile]:
@@ -157,6 +164,7 @@ def _placed(names: Declarations, block: tree.TestBlock, at: int) -> tuple[Variab
                 at = symbol.offset + size
                 init = decl.init if decl.init is not None else names.default_init(decl.type)
                 made.initial.append((symbol, init))
+                made.arguments[symbol.name] = init_arguments(decl.type, t)
         made.symbols.append(symbol)
     return made, at
 
@@ -187,6 +195,10 @@ def _initialise(body: Body, variables: Variables) -> None:
         write_initial(body.declarations, data, 0, symbol.type, init)
         for at, piece in runs(data, 0):
             body.emit(ir.Init(ir.Addr("static", symbol.offset + at), piece))
+    for symbol, init in variables.initial:
+        given = variables.arguments[symbol.name]
+        for one in construction.instances(symbol.type, symbol.offset, given, init, {}, {}):
+            construction.emit_call(body, one)
 
 
 # --- functions -------------------------------------------------------------------------------
