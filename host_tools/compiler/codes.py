@@ -142,6 +142,11 @@ CODES: dict[str, str] = {
     "E0331": "reference that outlives its variable",
     "E0332": "arithmetic with a reference",
     "E0333": "ARRAY[*] where it cannot be",
+    # E0350-E0369: namespaces, configuration and other systems' dialects
+    "E0350": "use of what is INTERNAL to a namespace",
+    "E0351": "a name that two namespaces bring",
+    "E0352": "there is no such namespace, or it has no such name",
+    "E0353": "PROGRAM or CONFIGURATION inside of a NAMESPACE",
     # E0370-E0389: Sequential Function Charts and actions
     "E0370": "SFC without an initial step",
     "E0371": "second initial step in one network",

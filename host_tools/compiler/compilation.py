@@ -662,7 +662,7 @@ class Linker:
         for unit in self.units:
             for d in unit.declarations:
                 if isinstance(d, tree.TypeDecl):
-                    t = self.names.named_type(d.name.name, d.name.span)
+                    t = self.names.declared_type(d)
                     init = d.init if d.init is not None else self.names.default_init(d.spec)
                 elif isinstance(d, tree.Pou) and d.kind == "FUNCTION_BLOCK":
                     t, init = self.names.fb_type(d), None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from host_tools.compiler import heritage, library_index, tree
 from host_tools.compiler.diagnostics import Label, Reporter, did_you_mean
+from host_tools.compiler.scopes import Scopes
 from host_tools.compiler.sfc_state import state_type
 from host_tools.compiler.source import Source, Span
 from host_tools.compiler.symbols import Symbol, Value
@@ -122,6 +123,7 @@ class Declarations:
         self._locals: dict[int, dict[str, Declared]] = {}
         self.has_mocks = False
         self._extents: dict[Source, list[tuple[int, tree.Pou | tree.TestBlock]]] = {}
+        self.scopes = Scopes(self.units, reporter, self._declared_at, self._all_names)
         self._collect()
 
     # --- collecting --------------------------------------------------------------------------
@@ -134,7 +136,7 @@ class Declarations:
                         self._add_extent(d)
                         if self._is_new(d.name):
                             self.pous[fold(d.name.name)] = d
-                        self.base_names.update([fold(b.name) for b in d.extends])
+                        self.base_names.update([fold(tree.short_name(b.name)) for b in d.extends])
                     case tree.Interface():
                         if self._is_new(d.name):
                             self.interfaces[fold(d.name.name)] = d
@@ -147,9 +149,10 @@ class Declarations:
                         self._add_extent(d)
                     case tree.Configuration():
                         self._add_configuration(d)
-        for name, type_decl in self.type_decls.items():
+        self.scopes.check_directives()
+        for type_decl in self.type_decls.values():
             if isinstance(type_decl.spec, tree.EnumSpec):
-                self.named_type(name, type_decl.name.span)
+                self.declared_type(type_decl)
 
     def _add_extent(self, pou: tree.Pou | tree.TestBlock) -> None:
         self._extents.setdefault(pou.span.source, []).append((pou.span.start, pou))
@@ -161,6 +164,39 @@ class Declarations:
         if at < 0 or extents[at][1].span.end < span.end:
             return None
         return extents[at][1]
+
+    def _declared_at(self, key: str) -> Span | None:
+        """Where something is declared, by its full name in upper case."""
+        if key in self.pous:
+            return self.pous[key].name.span
+        if key in self.type_decls:
+            return self.type_decls[key].name.span
+        if key in self.interfaces:
+            return self.interfaces[key].name.span
+        return self.globals[key][2].span if key in self.globals else None
+
+    def _all_names(self) -> list[str]:
+        """The full names of everything that is declared."""
+        names = [d.name.name for d in self.pous.values()]
+        names += [d.name.name for d in self.type_decls.values()]
+        return names + [ident.name for _, _, ident in self.globals.values()]
+
+    def declared_type(self, decl: tree.TypeDecl) -> Type:
+        """The type of a TYPE declaration."""
+        return self._type_of(decl, fold(decl.name.name), decl.name.span)
+
+    def _type_of(self, decl: tree.TypeDecl, key: str, span: Span) -> Type:
+        if key in self._types:
+            return self._types[key]
+        if key in self._resolving:
+            self._type_cycle(key, span)
+            return UNKNOWN
+        self._resolving.append(key)
+        t = self.resolve(decl.spec, decl.name.name)
+        self._resolving.pop()
+        self._types[key] = t
+        self._complete_references()
+        return t
 
     def _is_new(self, name: tree.Identifier) -> bool:
         key = fold(name.name)
@@ -226,12 +262,12 @@ class Declarations:
     def find_pou(self, name: str, span: Span) -> tree.Pou | None:
         """A POU of the user or, loaded on demand, of the standard library. What stands in the
         library (`span` is there) means the library, whatever names the user has given."""
-        own = None if span.source.library else self.pous.get(fold(name))
+        own = None if span.source.library else self.pous.get(self.scopes.full(name, span))
         return own or self.library_pou(name)
 
     def find_interface(self, name: str, span: Span) -> tree.Interface | None:
         """An INTERFACE by its name."""
-        return None if span.source.library else self.interfaces.get(fold(name))
+        return None if span.source.library else self.interfaces.get(self.scopes.full(name, span))
 
     def library_pou(self, name: str) -> tree.Pou | None:
         """A POU of the standard library, parsed when it is first asked for."""
@@ -300,9 +336,11 @@ class Declarations:
         )
         return None
 
-    def global_constant(self, name: str) -> Symbol | None:
-        """The symbol of a scalar VAR_GLOBAL CONSTANT, or None."""
-        entry = self.globals.get(fold(name))
+    def global_constant(self, name: str, span: Span | None = None) -> Symbol | None:
+        """The symbol of a scalar VAR_GLOBAL CONSTANT by its name at `span`, or by its full name;
+        or None."""
+        key = fold(name) if span is None else self.scopes.full(name, span)
+        entry = self.globals.get(key)
         if entry is None or "CONSTANT" not in entry[0].qualifiers:
             return None
         if entry[1].location is not None:
@@ -408,9 +446,12 @@ class Declarations:
     def default_init(self, spec: tree.TypeSpec) -> tree.Expr | None:
         """The initial value that a TYPE declaration gives to its variables, if it does."""
         seen: set[str] = set()
-        while isinstance(spec, tree.NamedType) and fold(spec.name) not in seen:
-            seen.add(fold(spec.name))
-            decl = self.type_decls.get(fold(spec.name))
+        while isinstance(spec, tree.NamedType):
+            key = self.scopes.full(spec.name, spec.span)
+            if key in seen:
+                return None
+            seen.add(key)
+            decl = self.type_decls.get(key)
             if decl is None or decl.init is not None:
                 return decl.init if decl is not None else None
             spec = decl.spec
@@ -422,19 +463,10 @@ class Declarations:
             return UNKNOWN  # the parser found no type and said so
         if key in ELEMENTARY:
             return ELEMENTARY[key]
-        if key in self._types:
-            return self._types[key]
+        key = self.scopes.full(name, span)
         decl = self.type_decls.get(key)
         if decl is not None:
-            if key in self._resolving:
-                self._type_cycle(key, span)
-                return UNKNOWN
-            self._resolving.append(key)
-            t = self.resolve(decl.spec, decl.name.name)
-            self._resolving.pop()
-            self._types[key] = t
-            self._complete_references()
-            return t
+            return self._type_of(decl, key, span)
         interface = self.find_interface(name, span)
         if interface is not None:
             return heritage.interface_type(self, interface)

@@ -60,7 +60,9 @@ def new_type_id(names: Declarations, name: str) -> int:
 
 
 def is_polymorphic(names: Declarations, pou: tree.Pou) -> bool:
-    return bool(pou.extends or pou.implements or fold(pou.name.name) in names.base_names)
+    return bool(
+        pou.extends or pou.implements or fold(tree.short_name(pou.name.name)) in names.base_names
+    )
 
 
 # --- resolving -------------------------------------------------------------------------------

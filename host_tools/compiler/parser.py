@@ -20,14 +20,14 @@ from host_tools.compiler.syntax.declarations import (
     pou,
     type_block,
     unsupported_part,
-    unsupported_using,
 )
 from host_tools.compiler.syntax.members import interface
+from host_tools.compiler.syntax.namespaces import at_using, namespace, scope_of_pou, using
 from host_tools.compiler.syntax.sfc import trailing_actions
 from host_tools.compiler.syntax.simple_statements import at_declaration
 from host_tools.compiler.syntax.statements import PARTS, stray
 from host_tools.compiler.syntax.test_blocks import at_test_block, test_block
-from host_tools.compiler.tree import Declaration, Unit
+from host_tools.compiler.tree import Declaration, Identifier, Scope, Unit
 
 # The END that comes next, and what was forgotten before the declarations it ends.
 _BLOCK_WITHOUT = {"END_VAR": "VAR_GLOBAL", "END_TYPE": "TYPE", "STRUCT": "TYPE"}
@@ -54,20 +54,33 @@ def _unit(source: Source, reporter: Reporter) -> Unit:
     c.is_cut_off = any(d.code == "E0002" for d in lexical)
     found: list[Declaration] = []
     told: set[str] = set()
+    usings: list[Identifier] = []
+    whole = Span(source, 0, len(source.text))
     while c.tok.kind != "eof":
         c.anchor = c.tok.start
         c.broken = False
-        c.told_before = c.told
-        c.excused.clear()
+        if at_using(c):
+            usings += using(c)
+            continue
         declaration = _declaration(c, found, told)
         if declaration is not None:
             found.append(declaration)
-    span = Span(source, 0, len(source.text))
-    return Unit(span, tuple(found), tuple(c.directs))
+    if usings:
+        c.scopes.insert(0, Scope(whole, "", tuple(usings)))
+    return Unit(whole, tuple(found), tuple(c.directs), tuple(c.scopes), tuple(c.internals))
 
 
 def _declaration(c: Cursor, found: list[Declaration], told: set[str]) -> Declaration | None:
-    """Parse or step over one thing at the top of a source."""
+    """Parse or step over one thing at the top of a source or in a namespace."""
+    c.told_before = c.told
+    c.excused.clear()
+    declaration = _one(c, found, told)
+    if declaration is not None:
+        scope_of_pou(c, declaration)
+    return declaration
+
+
+def _one(c: Cursor, found: list[Declaration], told: set[str]) -> Declaration | None:
     kind = c.tok.kind
     if kind == "TYPE":
         found.extend(type_block(c))
@@ -87,10 +100,10 @@ def _declaration(c: Cursor, found: list[Declaration], told: set[str]) -> Declara
         return pou(c)
     elif c.at_word("INTERFACE") and c.peek().kind == "name":
         return interface(c)
+    elif c.at_word("NAMESPACE"):
+        found += namespace(c, lambda c, inner: _declaration(c, inner, told))
     elif c.at_word(*PARTS):
         unsupported_part(c, told)
-    elif c.at_word("USING"):
-        unsupported_using(c)
     elif kind in END_KEYWORDS or kind in ("ELSE", "ELSIF", "UNTIL"):
         if not c.forgive():
             stray(c)
@@ -128,7 +141,7 @@ def _skip(c: Cursor) -> None:
         message = f"expected a declaration, found {c.found()}"
         advice = "statements stand inside a FUNCTION, FUNCTION_BLOCK or PROGRAM"
     c.error("E0117", message, help=advice)
-    while c.tok.kind != "eof" and not c.at_word(*PARTS):
+    while c.tok.kind != "eof" and c.tok.kind not in c.open and not c.at_word(*PARTS):
         if c.tok.kind in _TOP and not (c.tok.kind == "PROGRAM" and at_program_decl(c)):
             break
         c.advance()

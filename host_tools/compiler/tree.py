@@ -16,6 +16,11 @@ def fold(name: str) -> str:
     return name.upper()
 
 
+def short_name(name: str) -> str:
+    """A full name without the namespaces it is in."""
+    return name.rpartition(".")[2]
+
+
 class Node(Record):
     _ignored = frozenset({"span"})
 
@@ -504,8 +509,24 @@ class Cover(Statement):
     point: int
 
 
+# --- sources ---------------------------------------------------------------------------------
+
+
+class Scope(Node):
+    """A part of a source in which names of namespaces can be used without them: a NAMESPACE block
+    (`name` is its full name), or a source or POU with USING directives (`name` is empty)."""
+
+    name: str
+    usings: tuple[Identifier, ...] = ()
+    internal: bool = False
+
+
 class Unit(Node):
-    """One parsed source. `directs` lists every Direct node of the source, in order."""
+    """One parsed source. What is declared in namespaces has its full name, with dots. `directs`
+    lists every Direct node of the source, in order; `scopes` those of its parts, outer ones
+    first; `internals` the names declared INTERNAL."""
 
     declarations: tuple[Declaration, ...]
     directs: tuple[Direct, ...] = ()
+    scopes: tuple[Scope, ...] = ()
+    internals: tuple[Identifier, ...] = ()

@@ -423,10 +423,11 @@ class _Reader:
         self.keyword()
         self.members()
 
-    def members(self) -> None:
+    def members(self, *, indented: bool = False) -> None:
+        """Up to the END. `indented`: VAR blocks are so as well."""
         self.end_line(opens=True)
         while self.tok.kind not in _ENDS and not self._at_end_of_accessor():
-            if self.tok.kind in VAR_KEYWORDS:
+            if self.tok.kind in VAR_KEYWORDS and not indented:
                 self.var_block()
             else:
                 self.indent += 1
@@ -461,7 +462,7 @@ class _Reader:
             self.keyword()
         self.dotted()
         self.semicolon(False)
-        self.members()
+        self.members(indented=True)
 
     def configuration(self) -> None:
         self.take()

@@ -173,7 +173,10 @@ class Body:
             symbol = self.declarations.local_symbol(name, span)
         if symbol is not None or span.source.library:
             return symbol
-        constant = self.declarations.global_constant(name)
+        if not self.declarations.globals:
+            return None
+        key = self.declarations.scopes.full(name, span)
+        constant = self.declarations.global_constant(key)
         if constant is not None:
             return constant
         return self.declarations.global_symbols.get(key)

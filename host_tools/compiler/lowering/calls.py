@@ -40,7 +40,7 @@ from host_tools.compiler.types import (
     kind_of,
     same,
 )
-from host_tools.record import record
+from host_tools.record import record, replace
 
 
 @record(frozen=True)
@@ -80,6 +80,10 @@ def call(
     from host_tools.compiler.lowering import standard, testing
 
     callee = node.callee
+    if isinstance(callee, tree.Member):
+        callee = places.qualified(body, callee)
+        if callee is not node.callee:
+            node = replace(node, callee=callee)
     if isinstance(callee, tree.Name):
         action = actions.find_action(body.pou, callee.name)
         if action is not None:
@@ -101,7 +105,8 @@ def call(
                 where = methods.self_place(body, fold(callee.name), callee.span)
                 _instance(body, node, where, wants_value)
                 return None
-            own = fold(callee.name) in body.declarations.pous
+            full = body.declarations.scopes.full(callee.name, callee.span)
+            own = full in body.declarations.pous
             if not own or callee.span.source.library:
                 if control.has_control(node) and standard.is_standard(callee.name):
                     return control.controlled(

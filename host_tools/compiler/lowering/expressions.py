@@ -101,7 +101,14 @@ def _expression(body: Body, node: tree.Expr, expected: Type | None) -> Value:
                 return named
             if isinstance(expected, EnumType) and _is_nothing(body, node):
                 return _enum_value(body, expected, node.name, node.span)
+        case tree.Member(base=tree.Member()) if body.declarations.scopes.namespaces:
+            collapsed = places.qualified(body, node)
+            if collapsed is not node:
+                return expression(body, collapsed, expected)
         case tree.Member(base=tree.Name() as base):
+            collapsed = places.qualified(body, node)
+            if collapsed is not node:
+                return expression(body, collapsed, expected)
             named = _enum_member(body, base, node)
             if named is not None:
                 return named
@@ -207,7 +214,8 @@ def _enum_member(body: Body, base: tree.Name, node: tree.Member) -> Value | None
     """`Colour.Red` where Colour is a type and no variable of that name hides it."""
     if body.lookup(base.name, base.span) is not None:
         return None
-    if fold(base.name) not in body.declarations.type_decls:
+    key = body.declarations.scopes.full(base.name, base.span)
+    if key not in body.declarations.type_decls:
         return None
     t = body.declarations.named_type(base.name, base.span)
     return _enum_value(body, t, node.name, node.span)
@@ -234,6 +242,8 @@ def _named_value(body: Body, node: tree.Name, expected: Type | None) -> Value | 
         for t, number in candidates:
             if t is expected:
                 return constant_value(t, number, node.span)
+    if body.declarations.scopes.active:
+        candidates = _visible(body, candidates, node.span)
     if len(candidates) > 1:
         body.reporter.report(
             "E0225",
@@ -247,6 +257,14 @@ def _named_value(body: Body, node: tree.Name, expected: Type | None) -> Value | 
     if candidates:
         return constant_value(candidates[0][0], candidates[0][1], node.span)
     return None
+
+
+def _visible(
+    body: Body, candidates: list[tuple[EnumType, int]], span: Span
+) -> list[tuple[EnumType, int]]:
+    """Those of enumerations whose namespace need not be written at `span`."""
+    visible = body.declarations.scopes.visible
+    return [c for c in candidates if visible(fold(c[0].name).rpartition(".")[0], span)]
 
 
 # --- conversion ------------------------------------------------------------------------------

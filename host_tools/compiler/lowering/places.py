@@ -121,6 +121,9 @@ def _place(body: Body, node: tree.Expr, write: bool) -> Place | None:
         case tree.Direct():
             return _direct_place(body, node, write)
         case tree.Member():
+            collapsed = qualified(body, node)
+            if collapsed is not node:
+                return place(body, collapsed, write)
             return _member_place(body, node, write)
         case tree.Index():
             return _index_place(body, node, write)
@@ -135,6 +138,32 @@ def _place(body: Body, node: tree.Expr, write: bool) -> Place | None:
             help="assign it to a variable first",
         )
     return None
+
+
+def qualified(body: Body, node: tree.Expr) -> tree.Expr:
+    """`node` with the full name of what is declared in a namespace as one Name; `node` itself
+    where it does not begin with a namespace, or its beginning is the name of a variable."""
+    scopes = body.declarations.scopes
+    if not scopes.namespaces or node.span.source.library:
+        return node
+    root = node
+    while isinstance(root, tree.Member):
+        root = root.base
+    if not isinstance(root, tree.Name) or root is node or "." in root.name:
+        return node
+    if not scopes.begins(root.name, root.span) or body.lookup(root.name, root.span) is not None:
+        return node
+    collapsed = scopes.collapsed(node)
+    if collapsed is node and scopes.full(root.name, root.span) not in body.declarations.type_decls:
+        body.reporter.report(
+            "E0352",
+            f"there is no '{node.span.text}'",
+            node.span,
+            label=f"'{root.name}' is a namespace",
+            help=scopes.suggestion(node.span.text),
+        )
+        return tree.Missing(node.span)
+    return collapsed
 
 
 # --- names -----------------------------------------------------------------------------------

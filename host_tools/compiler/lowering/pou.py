@@ -197,7 +197,7 @@ def _function_result(body: Body, pou: tree.Pou) -> int | None:
     if pou.result is None:
         return None
     t = body.declarations.resolve(pou.result)
-    symbol = Symbol(pou.name.name, t, "local", 0, pou.name.span, "RESULT")
+    symbol = Symbol(tree.short_name(pou.name.name), t, "local", 0, pou.name.span, "RESULT")
     if isinstance(t, Unknown):
         add_symbol(body, symbol)
         return None
@@ -212,7 +212,7 @@ def _function_result(body: Body, pou: tree.Pou) -> int | None:
     kind = kind_of(t)
     index = body.new_local("result", kind)
     init = body.declarations.default_init(pou.result)
-    if isinstance(t, StringType) or fold(pou.name.name) in body.in_memory:
+    if isinstance(t, StringType) or fold(symbol.name) in body.in_memory:
         slot = body.frame_slot(t)
         symbol.storage, symbol.offset = "frame", slot.offset
         body.initialise(slot, t, init)
@@ -354,8 +354,9 @@ def _other_variables(
 
 def external(body: Body, block: tree.VarBlock, decl: tree.VarDecl, ident: tree.Identifier) -> None:
     t = body.declarations.resolve(decl.type)
-    symbol = body.declarations.global_constant(ident.name)
-    symbol = symbol or body.declarations.global_symbols.get(fold(ident.name))
+    key = body.declarations.scopes.full(ident.name, ident.span)
+    symbol = body.declarations.global_constant(key)
+    symbol = symbol or body.declarations.global_symbols.get(key)
     if symbol is None:
         known = [g[2].name for g in body.declarations.globals.values()]
         body.reporter.report(

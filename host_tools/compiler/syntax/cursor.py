@@ -22,7 +22,7 @@ from host_tools.compiler.lexer import (
 )
 from host_tools.compiler.source import Source, Span
 from host_tools.compiler.syntax import habits
-from host_tools.compiler.tree import Direct, Identifier, Missing
+from host_tools.compiler.tree import Direct, Identifier, Missing, Scope
 
 # How deep parentheses, calls, statements and types may nest together. Three Python frames a level
 # at most (a STRUCT counts as two levels), so that the parser stays below Python's default limit.
@@ -59,7 +59,8 @@ class Cursor:
     expression parsed last. `pragmas` are those in front of the token with that index, without
     their braces. `owed` are words of other languages that follow from one that was told of.
     `firm_at` is where `next_firm` found what it looked for last; `is_cut_off` says
-    that the file ends inside a comment."""
+    that the file ends inside a comment. `namespace` is the full name of the namespace around;
+    `scopes`, `internals`, `usings_of_pou` and `internal_names` belong to `syntax.namespaces`."""
 
     __slots__ = (
         "anchor",
@@ -73,18 +74,23 @@ class Cursor:
         "height",
         "implied",
         "index",
+        "internal_names",
+        "internals",
         "is_cut_off",
         "lexical",
+        "namespace",
         "open",
         "owed",
         "pragmas",
         "reporter",
+        "scopes",
         "source",
         "tok",
         "tokens",
         "told",
         "told_at",
         "told_before",
+        "usings_of_pou",
     )
 
     def __init__(
@@ -121,6 +127,11 @@ class Cursor:
         self.excused: set[str] = set()
         self.implied: Token | None = None
         self.directs: list[Direct] = []
+        self.namespace = ""
+        self.scopes: list[Scope] = []
+        self.usings_of_pou: list[Identifier] = []
+        self.internals: list[Identifier] = []
+        self.internal_names: set[Identifier] = set()
 
     # --- looking and stepping ---
 

@@ -14,6 +14,7 @@ from host_tools.compiler.syntax.expressions import (
     initial_value,
 )
 from host_tools.compiler.syntax.members import heritage, method, modifiers, opened, property_
+from host_tools.compiler.syntax.namespaces import internal, using_in_pou
 from host_tools.compiler.syntax.sfc import WORDS, Parts, chart_part, finished
 from host_tools.compiler.syntax.simple_statements import at_declaration, told_misplaced
 from host_tools.compiler.syntax.statements import PARTS, at_part, statements, stray
@@ -41,7 +42,14 @@ from host_tools.record import replace
 
 # ENDs that end a POU, even if they are not the right one.
 _POU_ENDS = frozenset(
-    {"END_FUNCTION", "END_FUNCTION_BLOCK", "END_PROGRAM", "END_CONFIGURATION", "END_CLASS"}
+    {
+        "END_FUNCTION",
+        "END_FUNCTION_BLOCK",
+        "END_PROGRAM",
+        "END_CONFIGURATION",
+        "END_CLASS",
+        "END_NAMESPACE",
+    }
 )
 
 
@@ -53,6 +61,7 @@ def type_block(c: Cursor, *, implied: bool = False) -> list[TypeDecl]:
     where it was forgotten and that was reported."""
     pragmas = () if implied else c.pragmas.get(c.index, ())
     opening = Token("TYPE", "TYPE", c.tok.start, c.tok.start) if implied else c.advance()
+    internal(c)
     c.open.append("END_TYPE")
     found: list[TypeDecl] = []
     while True:
@@ -129,6 +138,7 @@ def pou(c: Cursor) -> Pou | None:
     end = f"END_{kind}"
     told: set[str] = set()
     parts = Parts()
+    internal(c)
     words = modifiers(c)
     methods: list[Pou] = []
     properties: list[Property] = []
@@ -168,7 +178,7 @@ def pou(c: Cursor) -> Pou | None:
             misplaced_test(c, kind)
         elif found == "name" and at_part(c):
             word = c.tok.text.upper()
-            if word in ("CLASS", "INTERFACE"):
+            if word in ("CLASS", "INTERFACE", "NAMESPACE"):
                 break
             if c.at_word(*WORDS):
                 chart_part(c, parts)
@@ -184,7 +194,7 @@ def pou(c: Cursor) -> Pou | None:
                 c.broken = False
                 blocks.append(var_block(c, "VAR"))
         elif c.at_word("USING") and c.peek().kind == "name":
-            unsupported_using(c)
+            using_in_pou(c)
         else:
             body += statements(c)
             if c.index == index and c.tok.kind == found:
@@ -285,13 +295,6 @@ def unsupported_part(c: Cursor, told: set[str]) -> None:
             if depth <= 0:
                 break
     c.accept(";")
-    c.broken = False
-
-
-def unsupported_using(c: Cursor) -> None:
-    c.error("E0107", "USING is not supported yet")
-    c.advance()
-    c.skip()
     c.broken = False
 
 

@@ -256,6 +256,10 @@ def _postfix(c: Cursor, expr: Expr, start: int) -> Expr:
         c.advance()
         inner = 0
         if kind == ".":
+            qualified = _typed(c, expr, start)
+            if qualified is not None:
+                c.height = height
+                return qualified
             name = _member(c)
             if name is None:
                 return c.missing()
@@ -285,6 +289,21 @@ def _postfix(c: Cursor, expr: Expr, start: int) -> Expr:
             _too_high(c, token)
             expr = c.missing()
             height = 0
+
+
+def _typed(c: Cursor, base: Expr, start: int) -> Expr | None:
+    """`Plant.Colour#Red` after its point: to the lexer `Colour#Red` is a literal."""
+    value = c.tok.value
+    if c.tok.kind != "literal" or not isinstance(value, Literal) or value.kind != "typed":
+        return None
+    words: list[str] = [value.prefix or ""]
+    while isinstance(base, Member):
+        words.insert(0, base.name)
+        base = base.base
+    if not isinstance(base, Name):
+        return None
+    c.advance()
+    return Literal(c.span(start), "typed", value.value, ".".join([base.name, *words]))
 
 
 def _member(c: Cursor) -> str | None:

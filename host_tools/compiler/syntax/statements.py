@@ -357,7 +357,7 @@ def _at_label(c: Cursor) -> bool:
     tokens = c.tokens
     at = c.index + 1
     kind = tokens[at].kind
-    while kind == "." and tokens[at + 1].kind == "name":
+    while kind == "." and tokens[at + 1].kind in ("name", "literal"):
         at += 2
         kind = tokens[at].kind
     while kind in OPERATORS or kind in ("name", "literal"):
