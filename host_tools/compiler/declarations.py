@@ -123,7 +123,7 @@ class Declarations:
         self._locals: dict[int, dict[str, Declared]] = {}
         self.has_mocks = False
         self._extents: dict[Source, list[tuple[int, tree.Pou | tree.TestBlock]]] = {}
-        self.scopes = Scopes(self.units, reporter, self._declared_at, self._all_names)
+        self.naming = Scopes(self.units, reporter, self._declared_at, self._all_names)
         self._collect()
 
     # --- collecting --------------------------------------------------------------------------
@@ -149,7 +149,7 @@ class Declarations:
                         self._add_extent(d)
                     case tree.Configuration():
                         self._add_configuration(d)
-        self.scopes.check_directives()
+        self.naming.check_directives()
         for type_decl in self.type_decls.values():
             if isinstance(type_decl.spec, tree.EnumSpec):
                 self.declared_type(type_decl)
@@ -262,12 +262,12 @@ class Declarations:
     def find_pou(self, name: str, span: Span) -> tree.Pou | None:
         """A POU of the user or, loaded on demand, of the standard library. What stands in the
         library (`span` is there) means the library, whatever names the user has given."""
-        own = None if span.source.library else self.pous.get(self.scopes.full(name, span))
+        own = None if span.source.library else self.pous.get(self.naming.full(name, span))
         return own or self.library_pou(name)
 
     def find_interface(self, name: str, span: Span) -> tree.Interface | None:
         """An INTERFACE by its name."""
-        return None if span.source.library else self.interfaces.get(self.scopes.full(name, span))
+        return None if span.source.library else self.interfaces.get(self.naming.full(name, span))
 
     def library_pou(self, name: str) -> tree.Pou | None:
         """A POU of the standard library, parsed when it is first asked for."""
@@ -339,7 +339,7 @@ class Declarations:
     def global_constant(self, name: str, span: Span | None = None) -> Symbol | None:
         """The symbol of a scalar VAR_GLOBAL CONSTANT by its name at `span`, or by its full name;
         or None."""
-        key = fold(name) if span is None else self.scopes.full(name, span)
+        key = fold(name) if span is None else self.naming.full(name, span)
         entry = self.globals.get(key)
         if entry is None or "CONSTANT" not in entry[0].qualifiers:
             return None
@@ -447,7 +447,7 @@ class Declarations:
         """The initial value that a TYPE declaration gives to its variables, if it does."""
         seen: set[str] = set()
         while isinstance(spec, tree.NamedType):
-            key = self.scopes.full(spec.name, spec.span)
+            key = self.naming.full(spec.name, spec.span)
             if key in seen:
                 return None
             seen.add(key)
@@ -463,7 +463,7 @@ class Declarations:
             return UNKNOWN  # the parser found no type and said so
         if key in ELEMENTARY:
             return ELEMENTARY[key]
-        key = self.scopes.full(name, span)
+        key = self.naming.full(name, span)
         decl = self.type_decls.get(key)
         if decl is not None:
             return self._type_of(decl, key, span)

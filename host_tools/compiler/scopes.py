@@ -1,7 +1,7 @@
 """What a name means at a place of the source: namespaces, USING, lists of global variables.
 
-IEC 61131-3:2013, 6.9. Declarations are known by their full names in upper case ("PLANT.PUMPS.DRIVE").
-A name is looked for from the inside out: the USING directives of the POU, the namespace around and
+IEC 61131-3:2013, 6.9. Declarations are known by their full names in upper case, "PLANT.DRIVE". A
+name is looked for from the inside out: the USING directives of the POU, the namespace around and
 its directives, the namespace around that, and so on to the global level. Within one level what
 the namespace declares itself hides what a directive brings.
 

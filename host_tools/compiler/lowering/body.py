@@ -175,7 +175,7 @@ class Body:
             return symbol
         if not self.declarations.globals:
             return None
-        key = self.declarations.scopes.full(name, span)
+        key = self.declarations.naming.full(name, span)
         constant = self.declarations.global_constant(key)
         if constant is not None:
             return constant

@@ -105,7 +105,7 @@ def call(
                 where = methods.self_place(body, fold(callee.name), callee.span)
                 _instance(body, node, where, wants_value)
                 return None
-            full = body.declarations.scopes.full(callee.name, callee.span)
+            full = body.declarations.naming.full(callee.name, callee.span)
             own = full in body.declarations.pous
             if not own or callee.span.source.library:
                 if control.has_control(node) and standard.is_standard(callee.name):

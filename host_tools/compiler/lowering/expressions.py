@@ -101,7 +101,7 @@ def _expression(body: Body, node: tree.Expr, expected: Type | None) -> Value:
                 return named
             if isinstance(expected, EnumType) and _is_nothing(body, node):
                 return _enum_value(body, expected, node.name, node.span)
-        case tree.Member(base=tree.Member()) if body.declarations.scopes.namespaces:
+        case tree.Member(base=tree.Member()) if body.declarations.naming.namespaces:
             collapsed = places.qualified(body, node)
             if collapsed is not node:
                 return expression(body, collapsed, expected)
@@ -214,7 +214,7 @@ def _enum_member(body: Body, base: tree.Name, node: tree.Member) -> Value | None
     """`Colour.Red` where Colour is a type and no variable of that name hides it."""
     if body.lookup(base.name, base.span) is not None:
         return None
-    key = body.declarations.scopes.full(base.name, base.span)
+    key = body.declarations.naming.full(base.name, base.span)
     if key not in body.declarations.type_decls:
         return None
     t = body.declarations.named_type(base.name, base.span)
@@ -242,7 +242,7 @@ def _named_value(body: Body, node: tree.Name, expected: Type | None) -> Value | 
         for t, number in candidates:
             if t is expected:
                 return constant_value(t, number, node.span)
-    if body.declarations.scopes.active:
+    if body.declarations.naming.active:
         candidates = _visible(body, candidates, node.span)
     if len(candidates) > 1:
         body.reporter.report(
@@ -263,7 +263,7 @@ def _visible(
     body: Body, candidates: list[tuple[EnumType, int]], span: Span
 ) -> list[tuple[EnumType, int]]:
     """Those of enumerations whose namespace need not be written at `span`."""
-    visible = body.declarations.scopes.visible
+    visible = body.declarations.naming.visible
     return [c for c in candidates if visible(fold(c[0].name).rpartition(".")[0], span)]
 
 

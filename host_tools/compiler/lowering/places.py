@@ -143,7 +143,7 @@ def _place(body: Body, node: tree.Expr, write: bool) -> Place | None:
 def qualified(body: Body, node: tree.Expr) -> tree.Expr:
     """`node` with the full name of what is declared in a namespace as one Name; `node` itself
     where it does not begin with a namespace, or its beginning is the name of a variable."""
-    scopes = body.declarations.scopes
+    scopes = body.declarations.naming
     if not scopes.namespaces or node.span.source.library:
         return node
     root = node

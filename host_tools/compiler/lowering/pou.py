@@ -354,7 +354,7 @@ def _other_variables(
 
 def external(body: Body, block: tree.VarBlock, decl: tree.VarDecl, ident: tree.Identifier) -> None:
     t = body.declarations.resolve(decl.type)
-    key = body.declarations.scopes.full(ident.name, ident.span)
+    key = body.declarations.naming.full(ident.name, ident.span)
     symbol = body.declarations.global_constant(key)
     symbol = symbol or body.declarations.global_symbols.get(key)
     if symbol is None:
