@@ -164,9 +164,10 @@ class Variables:
         if not (isinstance(v.type, list) and v.type[0] == "struct"):
             raise VariableError(f"'{v.path}' has no members")
         fields = self.types[v.type[1]]["fields"]
-        for field_name, t, offset, *_ in fields:
+        for field_name, t, offset, _, _, *bit in fields:
             if field_name.upper() == name.upper():
-                return Variable(f"{v.path}.{field_name}", t, v.offset + offset, None, v.retain)
+                at = v.offset + offset
+                return Variable(f"{v.path}.{field_name}", t, at, _bit(bit), v.retain)
         known = [f[0] for f in fields]
         raise VariableError(
             f"'{v.path}' has no member '{name}'; {did_you_mean(name, known) or _sample(known)}"
@@ -208,9 +209,9 @@ class Variables:
     def leaves(self, v: Variable) -> Iterator[Variable]:
         """The scalars and strings in `v`, in order."""
         if isinstance(v.type, list) and v.type[0] == "struct":
-            for name, t, offset, *_ in self.types[v.type[1]]["fields"]:
+            for name, t, offset, _, _, *bit in self.types[v.type[1]]["fields"]:
                 yield from self.leaves(
-                    Variable(f"{v.path}.{name}", t, v.offset + offset, None, v.retain)
+                    Variable(f"{v.path}.{name}", t, v.offset + offset, _bit(bit), v.retain)
                 )
         elif isinstance(v.type, list) and v.type[0] == "array":
             _, bounds, element, step = v.type
@@ -253,7 +254,7 @@ class Variables:
             return self._decode_rows(image, bounds, element, step, offset)
         if tag == "struct":
             fields = self.types[t[1]]["fields"]
-            return {f[0]: self._decode(image, f[1], offset + f[2]) for f in fields}
+            return {f[0]: self._decode(image, f[1], offset + f[2], _bit(f[5:])) for f in fields}
         if tag == "enum":
             described = self.types[t[1]]
             number = _scalar(image, described["base"], offset, None)
@@ -312,6 +313,11 @@ class Variables:
         known = list(described["values"].values())
         hint = did_you_mean(name, known) or f"its values are {', '.join(known)}"
         raise VariableError(f"'{text}' is no value of '{v.path}'; {hint}")
+
+
+def _bit(rest: list[int]) -> int | None:
+    """The bit of a member that shares its byte: what stands behind the other parts of a field."""
+    return rest[0] if rest else None
 
 
 def _sample(known: list[str]) -> str:

@@ -147,6 +147,10 @@ CODES: dict[str, str] = {
     "E0351": "a name that two namespaces bring",
     "E0352": "there is no such namespace, or it has no such name",
     "E0353": "PROGRAM or CONFIGURATION inside of a NAMESPACE",
+    "E0334": "impossible place in a structure",
+    "E0335": "members of a structure lie over each other",
+    "E0336": "type that cannot share its place",
+    "E0337": "what overlaps and holds BOOL is used as a whole",
     # E0370-E0389: Sequential Function Charts and actions
     "E0370": "SFC without an initial step",
     "E0371": "second initial step in one network",

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from host_tools.compiler import heritage, library_index, tree
+from host_tools.compiler import heritage, library_index, relative, tree
 from host_tools.compiler.diagnostics import Label, Reporter, did_you_mean
 from host_tools.compiler.scopes import Scopes
 from host_tools.compiler.sfc_state import state_type
@@ -582,17 +582,13 @@ class Declarations:
         return t
 
     def _struct(self, spec: tree.StructSpec, name: str) -> Type:
-        if spec.overlap:
-            self.reporter.report(
-                "E0107",
-                "OVERLAP and UNION are not supported yet",
-                spec.span,
-                help="declare a plain STRUCT, and convert: REAL_TO_DWORD(…) keeps the bits",
-            )
-            return UNKNOWN
         t = StructType(name, span=spec.span)
         if spec.extends is not None:
             self._extend(t, spec.extends)
+        if relative.is_relative(spec, self):
+            relative.place_members(self, t, spec)
+            self._close(t, spec.span)
+            return t
         for decl in spec.fields:
             for ident in decl.names:
                 self._field(t, decl, ident, "VAR", retain=False)

@@ -280,10 +280,32 @@ def _members(
     inside = GLOBAL
     if isinstance(t, FbType) and _binds(names, t):
         inside = Scope({k: _member(f) for k, f in t.fields.items()}, at)
-    for key, member in t.fields.items():
+    chosen = t.fields
+    if isinstance(t, StructType) and t.overlap:
+        chosen = _that_count(t, given)
+    for key, member in chosen.items():
         if member.section != "VAR_IN_OUT":
             value, where = (given[key], scope) if key in given else (member.init, inside)
+            if member.bit is not None:
+                _bit(names, data, at + member.offset, member, value)
+                continue
             write_initial(names, data, at + member.offset, member.type, value, where)
+
+
+def _that_count(t: StructType, given: dict[str, tree.Expr]) -> dict[str, Field]:
+    """Of members that overlap, those with an initial value; the first one where none has any."""
+    found = {k: f for k, f in t.fields.items() if k in given or (f.init and not given)}
+    return found or dict(list(t.fields.items())[:1])
+
+
+def _bit(
+    names: Declarations, data: bytearray, at: int, member: Field, init: tree.Expr | None
+) -> None:
+    value = names.constant(init, member.type, "an initial value") if init is not None else None
+    assert member.bit is not None
+    data[at] &= ~(1 << member.bit) & 255
+    if value is not None and value.const:
+        data[at] |= 1 << member.bit
 
 
 def _member(f: Field) -> Symbol:

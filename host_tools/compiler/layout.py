@@ -133,6 +133,7 @@ def describe_type(t: Type, types: dict[str, Any]) -> Any:
                         f.offset,
                         f.section,
                         f.retain,
+                        *([] if f.bit is None else [f.bit]),
                     ]
                     for f in t.fields.values()
                     if not f.hidden

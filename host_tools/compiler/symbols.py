@@ -80,7 +80,8 @@ class PropertyUse:
 class Place:
     """Something that can be read, written or pointed at: exactly one of `addr` and `local`, or
     `prop`, which has no address. `dynamic`: what is there may be an instance of a type that
-    extends `type`. `is_self`: it is the instance of this function."""
+    extends `type`. `is_self`: it is the instance of this function. `unaligned`: a number that is
+    read and written byte by byte. `overlaid`: other names mean the same bytes."""
 
     type: Type
     span: Span
@@ -93,6 +94,8 @@ class Place:
     is_self: bool = False
     prop: PropertyUse | None = None
     bounds: Bounds = ()
+    unaligned: bool = False
+    overlaid: bool = False
 
 
 @record()

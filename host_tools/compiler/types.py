@@ -143,6 +143,9 @@ class Field:
     constant: bool = False
     edge: str | None = None
     hidden: bool = False
+    bit: int | None = None
+    unaligned: bool = False
+    overlaid: bool = False
     access: str = ""
     """The specifier of the block it is declared in: "PUBLIC", "PRIVATE", ... or "" for none."""
     owner: FbType | None = None
@@ -158,6 +161,7 @@ class StructType:
     align: int = 1
     span: Span | None = None
     base: StructType | None = None
+    overlap: bool = False
 
     def __str__(self) -> str:
         return self.name or "STRUCT"

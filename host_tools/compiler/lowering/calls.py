@@ -416,9 +416,11 @@ def _reference_to(
             help="both must have the same type, since the block works on the variable itself",
         )
         return expressions.unknown(node.span)
-    if where.bit is not None:
+    if where.overlaid and not places.has_address(body, where, node.span):
+        return expressions.unknown(node.span)
+    if where.bit is not None or where.unaligned:
         where = places.frozen(body, where)
-        slot = body.frame_slot(BOOL)
+        slot = body.frame_slot(where.type)
         body.emit(ir.Store(slot, places.load(body, where).expr))
         after.append((where, slot))
         return Value(wanted, ir.AddrOf("u32", slot), node.span)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from host_tools.compiler import ir, tree
+from host_tools.compiler import ir, relative, tree
 from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.lowering import methods
 from host_tools.compiler.lowering.body import Body
@@ -18,6 +18,7 @@ from host_tools.compiler.types import (
     DWORD,
     ELEMENTARY,
     LWORD,
+    UNKNOWN,
     WORD,
     ArrayType,
     Elementary,
@@ -498,8 +499,11 @@ def member_of(body: Body, base: Place, node: tree.Member, write: bool) -> Place 
         field.type,
         node.span,
         shifted(address(base), field.offset),
+        field.bit,
         symbol=base.symbol,
         section=field.section,
+        unaligned=field.unaligned,
+        overlaid=field.overlaid or base.overlaid,
     )
 
 
@@ -589,9 +593,11 @@ def _partial_place(body: Body, node: tree.Member, write: bool) -> Place | None:
         )
         return None
     bit = number % 8 if size == 1 else None
-    return Place(
+    made = Place(
         part, node.span, shifted(address(base), number * size // 8), bit, symbol=base.symbol
     )
+    made.unaligned = base.unaligned and size > 8
+    return made
 
 
 # --- elements --------------------------------------------------------------------------------
@@ -657,7 +663,9 @@ def _index_place(body: Body, node: tree.Index, write: bool) -> Place | None:
             help=f"remove {'one' if len(indices) == 1 else len(indices)}",
         )
         return None
-    return Place(t, node.span, addr, symbol=base.symbol, section=base.section)
+    made_place = Place(t, node.span, addr, symbol=base.symbol, section=base.section)
+    made_place.overlaid = base.overlaid
+    return made_place
 
 
 def _index_terms(
@@ -732,7 +740,23 @@ def has_address(body: Body, where: Place, span: Span) -> bool:
     if where.bit is not None:
         no_address(body, span)
         return False
+    if where.overlaid and relative.holds_bool(where.type):
+        not_whole(body, where.type, span)
+        return False
+    if where.unaligned:
+        body.reporter.report(
+            "E0248",
+            f"{where.type} at an odd place has no address",
+            span,
+            help="copy it to a variable of its own, use that, and copy it back",
+        )
+        return False
     return True
+
+
+def not_whole(body: Body, t: Type, span: Span) -> None:
+    code, message, at, help_ = relative.not_whole(span, t)
+    body.reporter.report(code, message, at, help=help_)
 
 
 def no_address(body: Body, span: Span) -> None:
@@ -801,6 +825,9 @@ def load(body: Body, where: Place) -> Value:
         return load(body, through(body, where, where.span))
     if is_aggregate(t) or isinstance(t, OpenArrayType):
         addr = address(where)
+        if where.overlaid and relative.holds_bool(t):
+            not_whole(body, t, where.span)
+            return Value(UNKNOWN, ir.Const("i32", 0), where.span)
         return Value(t, ir.AddrOf("u32", addr), where.span, addr=addr)
     kind = kind_of(t)
     if where.local is not None:
@@ -808,8 +835,45 @@ def load(body: Body, where: Place) -> Value:
     assert where.addr is not None
     if where.bit is not None:
         return Value(t, ir.LoadBit("b1", where.addr, where.bit), where.span)
+    if where.unaligned:
+        return Value(t, _load_bytes(body, where, kind), where.span)
+    if where.overlaid and kind == "b1":
+        byte = ir.Load("u8", where.addr)
+        return Value(t, ir.Compare("b1", "ne", byte, ir.Const("u8", 0)), where.span)
     limit = t.length if isinstance(t, StringType) and not _any_length(where) else 0
     return Value(t, ir.Load(kind, where.addr, limit), where.span)
+
+
+def _load_bytes(body: Body, where: Place, kind: str) -> ir.Expr:
+    """A number that is not aligned, put together from its bytes."""
+    addr = frozen(body, where).addr
+    assert addr is not None
+    size = size_align(where.type)[0]
+    plain = f"u{8 * size}"
+    made: ir.Expr = ir.Const(plain, 0)
+    for i in range(size):
+        byte: ir.Expr = ir.Convert(plain, ir.Load("u8", shifted(addr, i)))
+        if i:
+            byte = ir.Binary(plain, "shl", byte, ir.Const("u8", 8 * i))
+        made = byte if not i else ir.Binary(plain, "or", made, byte)
+    if kind == plain:
+        return made
+    return ir.Bits(kind, made) if kind in ("f32", "f64") else ir.Convert(kind, made)
+
+
+def _store_bytes(body: Body, where: Place, value: ir.Expr) -> None:
+    size = size_align(where.type)[0]
+    plain = f"u{8 * size}"
+    value = body.temporary(value)
+    addr = frozen(body, where).addr
+    assert addr is not None
+    if value.kind in ("f32", "f64"):
+        value = body.temporary(ir.Bits(plain, value))
+    elif value.kind != plain:
+        value = body.temporary(ir.Convert(plain, value))
+    for i in range(size):
+        part = value if not i else ir.Binary(plain, "shr", value, ir.Const("u8", 8 * i))
+        body.emit(ir.Store(shifted(addr, i), ir.Convert("u8", part)))
 
 
 def _any_length(where: Place) -> bool:
@@ -838,6 +902,8 @@ def store(body: Body, where: Place, value: Value) -> None:
             body.emit(ir.Copy(to, source, size))
     elif where.bit is not None:
         body.emit(ir.StoreBit(where.addr, where.bit, value.expr))
+    elif where.unaligned:
+        _store_bytes(body, where, value.expr)
     else:
         body.emit(ir.Store(where.addr, value.expr))
 
@@ -868,4 +934,6 @@ def frozen(body: Body, where: Place) -> Place:
         where.is_self,
         None,
         where.bounds,
+        where.unaligned,
+        where.overlaid,
     )

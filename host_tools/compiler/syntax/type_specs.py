@@ -318,15 +318,24 @@ def _location(c: Cursor) -> Direct | None:
     if c.tok.kind == "direct":
         return direct(c)
     if c.tok.kind == "partial":
-        c.error("E0107", "a place inside a structure is not supported yet")
-        c.advance()
-        return None
+        return _relative(c)
     c.error(
         "E0013",
         f"expected a direct address after AT, found {c.found()}",
         help="write area, size and number: %IX0.3, %QW4, %MD8, or %I* to leave it open",
     )
     return None
+
+
+def _relative(c: Cursor) -> Direct:
+    """`%B4`, `%X3.5`: the place of a member in its structure (6.4.4.6)."""
+    token = c.advance()
+    numbers = [token.text[2:]]
+    while c.tok.kind == "." and c.peek().kind == "literal" and c.peek().text.isdigit():
+        c.advance()
+        numbers.append(c.advance().text)
+    address = tuple(int(n) if len(n) < 19 else 1 << 62 for n in numbers)
+    return Direct(c.span(token.start), "", token.text[1].upper(), address)
 
 
 def _declared_type(c: Cursor, names: list[Identifier]) -> TypeSpec:
