@@ -116,7 +116,7 @@ class Body(Expressions):
             return E(v.text, t, v.read) if v is not None else None
         if isinstance(t, Subrange):
             e = self.expr(t.base, depth)
-            if self.chance(self.risk):
+            if self.chance(self.risk) and not e.constant:
                 return e
             low, high = t.low, t.high
             text = f"LIMIT({low}, {e.text}, {high})"

@@ -565,6 +565,10 @@ def _partial_place(body: Body, node: tree.Member, write: bool) -> Place | None:
     if base is None:
         return None
     base = opened(body, base)
+    if base.addr is None and base.symbol is None:  # of a value: SHR(x, 3).%X0
+        slot = body.frame_slot(base.type)
+        body.emit(ir.Store(slot, load(body, base).expr))
+        base = Place(base.type, base.span, slot)
     t = base_of(base.type)
     size, part = PARTS["X"]
     digits = node.name

@@ -461,12 +461,17 @@ def _sel(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | No
     t = together(body, pair, "SEL", node.span, expected)
     if t is None or isinstance(test.type, Unknown):
         return nothing(node)
+    _evaluate_all(body, pair)
     if isinstance(test.const, int):
         return pair[1] if test.const else pair[0]
-    for v in (pair[0], pair[1]):
+    return _chosen(t, ir.Select(kind_of(t), test.expr, pair[1].expr, pair[0].expr), node)
+
+
+def _evaluate_all(body: Body, values: list[Value]) -> None:
+    """All inputs of a function are evaluated: let those that could fault not be skipped."""
+    for v in values:
         if may_fault(v.expr):
             v.expr = body.temporary(v.expr)
-    return _chosen(t, ir.Select(kind_of(t), test.expr, pair[1].expr, pair[0].expr), node)
 
 
 def may_fault(e: ir.Expr) -> bool:
@@ -554,6 +559,8 @@ def _mux(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | No
     if t is None:
         return nothing(node)
     last = len(choices) - 1
+    if isinstance(selector.const, int) and 0 <= selector.const <= last:
+        _evaluate_all(body, choices)
     if isinstance(selector.const, int):
         if 0 <= selector.const <= last:
             return choices[selector.const]
@@ -567,9 +574,7 @@ def _mux(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | No
     kind = selector.expr.kind
     check = ir.Check(kind, selector.expr, 0, last, ir.Fault.INDEX, position(node.span))
     k = body.temporary(check)
-    for v in choices:
-        if may_fault(v.expr):
-            v.expr = body.temporary(v.expr)
+    _evaluate_all(body, choices)
     result = choices[last].expr
     for i in range(last - 1, -1, -1):
         test = ir.Compare("b1", "eq", k, ir.Const(kind, i))
