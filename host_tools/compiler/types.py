@@ -451,6 +451,9 @@ def common(a: Type, b: Type) -> Type | None:
                 b, ELEMENTARY[name]
             ):
                 return ELEMENTARY[name]
+    for one, other in ((a, b), (b, a)):
+        if one is ANY_REAL and is_integer(other) and converts_implicitly(other, REAL):
+            return REAL
     return None
 
 
@@ -463,6 +466,8 @@ def conversion_name(source: Type, target: Type) -> str | None:
             return "WSTRING" if t.wide else "STRING"
         if isinstance(t, EnumType):
             return t.base.name
+        if t is ANY_REAL:
+            return REAL.name
         return t.name if isinstance(t, Elementary) and not t.universal else None
 
     a, b = short(source), short(target)

@@ -218,6 +218,10 @@ def arithmetic(
     if timed is not None:
         return timed
     t = common(a, b)
+    if ANY_REAL in (a, b) and expected is LREAL:
+        counted = a if b is ANY_REAL else b
+        if is_integer(counted) and counted is not ANY_INT:
+            t = common(counted, LREAL)
     if t is None or not is_number(t) or (op == "mod" and is_real(t)):
         return _mismatch(body, symbol, a, b, span)
     if is_real(t) and t is LREAL and REAL in (a, b) and not (a is LREAL or b is LREAL):
