@@ -26,17 +26,24 @@ _KNOWN = {
     "coil": {"connectionPointIn", "connectionPointOut", "variable"},
     "comment": {"content"},
 }
+CHART = frozenset(
+    {"step", "macroStep", "jumpStep", "transition", "actionBlock", "selectionDivergence",
+     "selectionConvergence", "simultaneousDivergence", "simultaneousConvergence"}
+)  # fmt: skip
+"""The elements of SFC; what else stands in its bodies are elements of FBD and LD."""
 _LADDER = {"leftPowerRail", "rightPowerRail", "contact", "coil"}
 
 
 def read_items(
     body: Element, report: Report, vendor_data: Callable[[Element], None]
 ) -> Iterator[Item]:
-    """The items of an FBD or LD element; what is not understood is reported."""
-    reader = _Reader(report, vendor_data)
+    """The FBD and LD items of a body; what is not understood is reported."""
+    reader = ItemReader(report, vendor_data)
     seen: set[str] = set()
     for element in body.children:
         if element.name in ("addData", "documentation"):
+            continue
+        if body.name == "SFC" and element.name in CHART:
             continue
         if element.name in _LADDER and body.name == "FBD":
             report.error(element.place, f"'{element.name}' does not belong into FBD")
@@ -52,7 +59,7 @@ def read_items(
         yield item
 
 
-class _Reader:
+class ItemReader:
     def __init__(self, report: Report, vendor_data: Callable[[Element], None]) -> None:
         self.report = report
         self.vendor_data = vendor_data
@@ -65,7 +72,7 @@ class _Reader:
             raise self.report.stop(
                 element.place,
                 f"'{kind}' cannot be translated",
-                "it belongs to SFC" if kind in ("actionBlock", "step", "transition") else "",
+                "it belongs to SFC" if kind in CHART else "",
             )
         self.known(element, _KNOWN[kind])
         id_ = element.get("localId").strip()

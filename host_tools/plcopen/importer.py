@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 from host_tools.compiler.tree import fold
 from host_tools.plcopen import declarations, model
-from host_tools.plcopen.graph import translate_graph
-from host_tools.plcopen.il import translate_il
 from host_tools.plcopen.reader import read_project
 from host_tools.plcopen.report import Place, Report, Stop
 from host_tools.plcopen.scope import Declared, Scope, declared
+from host_tools.plcopen.sfc import statements_of, translate_actions, translate_chart
 from host_tools.plcopen.statements import comment_lines
 
 _RECURSION = 20_000
@@ -95,21 +94,15 @@ def _pou(one: model.Pou, names: Declared, report: Report) -> list[str]:
         if body and lines:
             body.append("")
         body += [*comment_lines(part.comment), *lines]
+    if one.actions:
+        body += [*([""] if body else []), *translate_actions(one, scope, report)]
     return declarations.pou(one, scope, body)
 
 
 def _body(body: model.Body, scope: Scope, report: Report) -> list[str]:
-    if body.language == "ST":
-        return [line.text for line in body.lines]
-    if body.language == "IL":
-        return translate_il(body.lines, scope, report)
-    if body.language in ("FBD", "LD"):
-        return translate_graph(body, scope, report)
-    raise report.stop(
-        body.place,
-        f"the body of {scope.pou.name} is in {body.language}, which is not supported yet",
-        "write its steps as a CASE over a state variable in ST",
-    )
+    if body.language == "SFC":
+        return translate_chart(body, scope, report)
+    return statements_of(body, scope, report)
 
 
 # --- checks ----------------------------------------------------------------------------------

@@ -107,6 +107,8 @@ class Pou:
     bodies: tuple[Body, ...]
     comment: tuple[str, ...]
     place: Place
+    actions: tuple[NamedBody, ...] = ()
+    transitions: tuple[NamedBody, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +213,44 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class ActionUse:
+    """An action of an action block: the name it refers to, or what stands in it."""
+
+    place: Place
+    reference: str = ""
+    inline: Body | None = None
+    qualifier: str = "N"
+    duration: str = ""
+    indicator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartItem:
+    """An element of SFC; `kind` is its name in the XML. `inputs` has one pin for each connection
+    point. `name`: of a step, the target of a jump. A transition has one of `reference`,
+    `inline` and `power`, what its condition is connected to."""
+
+    kind: str
+    id: str
+    name: str
+    place: Place
+    inputs: tuple[Pin, ...] = ()
+    initial: bool = False
+    priority: int | None = None
+    reference: str = ""
+    inline: Body | None = None
+    power: Pin | None = None
+    negated: bool = False
+    uses: tuple[ActionUse, ...] = ()
+    x: float = 0.0
+    y: float = 0.0
+    comment: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Body:
     """`language`: "ST", "IL", "FBD", "LD", "SFC"; text languages have lines, graphical ones
-    items. A body of SFC keeps its place only: there is nothing to translate it to yet."""
+    items. SFC has a chart, and items that conditions are connected to."""
 
     language: str
     place: Place
@@ -221,3 +258,14 @@ class Body:
     items: tuple[Item, ...] = ()
     worksheet: str = ""
     comment: tuple[str, ...] = ()
+    chart: tuple[ChartItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedBody:
+    """An action or a named transition of a POU."""
+
+    name: str
+    bodies: tuple[Body, ...]
+    comment: tuple[str, ...]
+    place: Place

@@ -16,6 +16,7 @@ from host_tools.plcopen.document import Element, parse_document, text_lines
 from host_tools.plcopen.expressions import is_initial, read_expression
 from host_tools.plcopen.graph_reader import read_items
 from host_tools.plcopen.report import Place, Report, Stop
+from host_tools.plcopen.sfc_reader import read_chart
 
 NAMESPACE = re.compile(r"http://www\.plcopen\.org/xml/tc6(_0101|_0200|_0201)?(\.xsd)?")
 
@@ -375,28 +376,48 @@ class _Reader:
                     result = self.type_of(interface, "returnType")
                 except Stop:
                     return
-        for group_name, one in (("actions", "action"), ("transitions", "transition")):
-            for group in element.all(group_name):
-                self.known(group, one)
-                for part in group.all(one):
-                    self.report.error(
-                        part.place,
-                        f"{one} '{part.get('name')}' of {name} is not supported yet",
-                        f"move what the {one} does into the body, or into a function block",
-                    )
+        parts = [
+            [p for group in element.all(f"{one}s") for p in self.named_bodies(group, one)]
+            for one in ("action", "transition")
+        ]
         bodies = [body for b in element.all("body") for body in self.body(b)]
         self.pous.append(
-            model.Pou(name, kind, result, tuple(lists), tuple(bodies), comment, element.place)
+            model.Pou(
+                name,
+                kind,
+                result,
+                tuple(lists),
+                tuple(bodies),
+                comment,
+                element.place,
+                tuple(parts[0]),
+                tuple(parts[1]),
+            )
         )
+
+    def named_bodies(self, group: Element, kind: str) -> Iterable[model.NamedBody]:
+        """The actions or transitions of a POU."""
+        self.known(group, kind)
+        for part in group.all(kind):
+            self.known(part, "body")
+            bodies = tuple(body for b in part.all("body") for body in self.body(b))
+            try:
+                name = self.name(part)
+            except Stop:
+                continue
+            yield model.NamedBody(name, bodies, self.comment(part), part.place)
 
     def body(self, element: Element) -> Iterable[model.Body]:
         self.known(element, "ST", "IL", "FBD", "LD", "SFC")
         for child in element.children:
             if child.name not in ("ST", "IL", "FBD", "LD", "SFC"):
                 continue
-            graphical = child.name in ("FBD", "LD")
+            graphical = child.name in ("FBD", "LD", "SFC")
+            chart: tuple[model.ChartItem, ...] = ()
             if graphical:
                 self.known(child, *(c.name for c in child.children))
+            if child.name == "SFC":
+                chart = tuple(read_chart(child, self.report, self.vendor_data, self.body))
             yield model.Body(
                 child.name,
                 child.place,
@@ -404,6 +425,7 @@ class _Reader:
                 tuple(read_items(child, self.report, self.vendor_data)) if graphical else (),
                 element.get("WorksheetName"),
                 self.comment(element),
+                chart,
             )
 
     # --- configuration -------------------------------------------------------------------------

@@ -106,6 +106,9 @@ class Scope:
             for variable in one.variables:
                 self.variables.setdefault(fold(variable.name), (one.kind, variable))
         self.made: list[tuple[str, str, model.Type]] = []
+        own = [part.name for part in (*pou.actions, *pou.transitions)]
+        own += [item.name for body in pou.bodies for item in body.chart]
+        self.reserved = {fold(n) for n in own}
 
     # --- making names --------------------------------------------------------------------------
 
@@ -121,8 +124,16 @@ class Scope:
         self.made.append((kind, name, type_))
         return name
 
+    def reserve(self, wanted: str, suffix: str) -> str:
+        """A name that nothing else has, for a part of the POU: `wanted`, or with `suffix`."""
+        name = wanted
+        while fold(name) in self.variables or self._taken(fold(name)):
+            name += suffix
+        self.reserved.add(fold(name))
+        return name
+
     def _taken(self, key: str) -> bool:
-        return key in self.project.taken or key == fold(self.pou.name)
+        return key in self.project.taken or key in self.reserved or key == fold(self.pou.name)
 
     # --- kinds of names ------------------------------------------------------------------------
 

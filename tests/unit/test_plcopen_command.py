@@ -55,7 +55,7 @@ def test_errors_write_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main(["import", str(path), "--json"]) == 1
     out, err = capsys.readouterr()
     line = next(k for k, text in enumerate(BAD.decode().splitlines(), 1) if "<SFC" in text)
-    assert f"{path}:{line}:7: <SFC> error: the body of main is in SFC" in err
+    assert f"{path}:{line}:7: <SFC> error: the SFC of main has no steps" in err
     found = json.loads(out)
     assert not found["ok"]
     assert found["files"] == []

@@ -247,7 +247,7 @@ MAIN = pou("main", st("a := 1;"), "a : INT")
         (document(pou("end_if", st("a := 1;"))), "pou", "'end_if' is not a name"),
         (document(pou("a b", st("a := 1;"))), "pou", "'a b' is not a name"),
         (document(MAIN.replace("program", "nothing")), "pou", 'pouType="nothing"'),
-        (document(pou("main", "<SFC/>")), "SFC", "the body of main is in SFC"),
+        (document(pou("main", "<SFC/>")), "SFC", "the SFC of main has no steps"),
         (document(MAIN.replace("<INT/>", "<INTT/>")), "INTT", "'INTT' is not a type"),
         (document(MAIN.replace("<INT/>", "<ANY_INT/>")), "ANY_INT", "is not a type"),
         (document(MAIN.replace("<INT/>", "")), "type", "exactly one type"),
@@ -256,11 +256,11 @@ MAIN = pou("main", st("a := 1;"), "a : INT")
             document(
                 MAIN.replace(
                     "</interface>",
-                    "</interface><actions><action name='x'><body/></action></actions>",
+                    "</interface><actions><action name='x y'><body/></action></actions>",
                 )
             ),
             "action",
-            "action 'x' of main is not supported",
+            "'x y' is not a name",
         ),
         (
             document(pou("main", st("a := 1;"), "a : INT := 1; b : INT := 2 3")),
