@@ -179,7 +179,10 @@ def main(options):
 
             return testing.main(options)
         virtual = options.get("clock") == "virtual"
-        session = Session(options["directory"], machine_pins() if options.get("pins", 1) else None)
+        pins = machine_pins() if options.get("pins", 1) else None
+        # Scripts and CRCs need every release: they are for the portable scheduler.
+        kernel = not (virtual or options.get("crc") or options.get("script"))
+        session = Session(options["directory"], pins, kernel)
         scheduler = session.scheduler
         _put(options.get("set") or (), session.mailbox)
         observer = _Observer(session, options, virtual)

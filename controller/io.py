@@ -82,6 +82,7 @@ class DigitalInput:
     """One bit of the image, or a BOOL of one byte, that follows a pin."""
 
     def __init__(self, row, data, pins):
+        self.row = row
         self.offset = _bounded(row, len(data), 1)
         bit = row.get("bit")
         self._mask = 1 if bit is None else 1 << bit
@@ -122,6 +123,7 @@ class DigitalOutput:
     """A pin that follows one bit of the image, or a BOOL of one byte."""
 
     def __init__(self, row, data, pins):
+        self.row = row
         self.offset = _bounded(row, len(data), 1)
         bit = row.get("bit")
         self._mask = 0xFF if bit is None else 1 << bit
@@ -175,6 +177,7 @@ class AnalogueInput:
     """An integer of the image that follows an ADC pin."""
 
     def __init__(self, row, data, pins):
+        self.row = row
         self._size, _signed, self._low, self._span, self._sign = _scale(row)
         self.offset = _bounded(row, len(data), self._size)
         self._read = pins.adc(row["adc"])
@@ -190,6 +193,7 @@ class AnalogueOutput:
     """A PWM pin that follows an integer of the image."""
 
     def __init__(self, row, data, pins):
+        self.row = row
         self._size, self._signed, self._low, self._span, self._sign = _scale(row)
         self.offset = _bounded(row, len(data), self._size)
         self._safe = row.get("safe") or 0
@@ -273,6 +277,9 @@ class Exchange:
         self.error = None  # of a pin that could not be made safe
         self.inputs, _ = _claim(inputs, tasks, "inputs", areas)
         self.outputs, self.shared = _claim(outputs, tasks, "outputs", areas)
+
+    def all_outputs(self):
+        return self._outputs
 
     def triggers(self, offset):
         """The input channels that set the byte at `offset`."""

@@ -46,16 +46,26 @@ class Session:
     Raises BundleError, and ValueError for wiring the board refuses.
     """
 
-    def __init__(self, directory, pins=None):
+    def __init__(self, directory, pins=None, kernel=False):
+        """`kernel`: by the native scan kernel, where the program has it and the board can."""
         self.manifest, self.image, program = bundle.load(directory)
         manifest = self.manifest
         tasks = manifest["tasks"]
+        self.servers = []  # (kind, port, server)
+        self.pins = pins
+        if kernel and manifest.get("kernel") and sys.platform == "rp2":
+            from controller.kernel import Kernel
+
+            self.scheduler = Kernel(manifest, self.image, program, pins)
+            self.image = self.scheduler.image
+            self.mailbox = self.scheduler.mailbox
+            self.collector = self.scheduler.collector
+            return
         # Room for the largest write that the servers' maps allow, as the host has worked it out.
         self.mailbox = Mailbox(self.image, *manifest.get("mailbox", ()))
         exchange = Exchange(
             manifest.get("io"), self.image.data, tasks, manifest.get("areas", {}), pins
         )
-        self.pins = pins
         clock = Clock()
         self.collector = Collector(clock)
         self.scheduler = Scheduler(
@@ -68,7 +78,6 @@ class Session:
             manifest.get("safe", ()),
             self.collector,
         )
-        self.servers = []  # (kind, port, server)
 
     def about(self):
         """Who this is, for hello and running messages."""

@@ -145,7 +145,10 @@ class Program:
 
             architecture = architecture or self._architecture()
             manifest["architecture"] = architecture
-            module = program_module(self.ir, self.source_names, architecture)
+            # The kernel is written for the RP2040; others run machine code portably.
+            kernel = architecture == "armv6m"
+            manifest["kernel"] = kernel
+            module = program_module(self.ir, self.source_names, architecture, kernel)
             program = {"program.mpy": module}
         else:
             source = self.python()

@@ -39,7 +39,7 @@ _SCRIPT = """\
 SECTIONS
 {{
     . = {base};
-    .text : {{ *(.text.entry) *(.text .text.* .rodata .rodata.*) }}
+    .text : {{ *(.text.entry) *(.text .text.* .rodata .rodata.*) . = ALIGN(4); takt_end = .; }}
     .moving : {{ *(.data .data.* .bss .bss.* .got .got.* COMMON) }}
     ASSERT(SIZEOF(.moving) == 0, "writable or address-holding data")
     /DISCARD/ : {{ *(.ARM.*) *(.comment) *(.eh_frame*) *(.note*) *(.riscv.attributes) *(.debug*) }}
@@ -48,6 +48,20 @@ SECTIONS
 _PLACES = (0, 0x20010000)
 _LINK = """
 -Wl,-T,flat.ld -Wl,--gc-sections -Wl,-e,takt_entry -rtlib=compiler-rt -lcompiler_rt
+"""
+
+_KERNEL = Path(__file__).parents[2] / "firmware" / "kernel" / "kernel.h"
+
+_KERNEL_ENTRY = """
+/* As below; numbers from 256 are operations of the kernel, on the one at that address. */
+__attribute__((section(".text.entry"), used))
+uptr takt_entry(void *self, uptr n_args, uptr n_kw, const uptr *args)
+{
+    u32 number = args[1] >> 1;
+    if (number < 256)
+        return (uptr)takt_enter((mem)(args[0] >> 1), number) << 1 | 1;
+    return (uptr)takt_kernel(number - 256, (kernel *)(args[0] >> 1)) << 1 | 1;
+}
 """
 
 _ENTRY = """
@@ -105,19 +119,21 @@ def host_architecture() -> str:
     raise Failure(f"MicroPython loads no machine code on {machine}", "use --engine python")
 
 
-def program_module(program: ir.Program, names: list[str], architecture: str) -> bytes:
-    """The .mpy of module `program`; `names` are the sources' names as a fault shows them. Raises
-    Failure."""
+def program_module(
+    program: ir.Program, names: list[str], architecture: str, kernel: bool = False
+) -> bytes:
+    """The .mpy of module `program`; `names` are the sources' names as a fault shows them. With the
+    scan kernel, or without. Raises Failure."""
     source = _MODULE.format(sources=", ".join(names), fault_at=_FAULT_AT, fault_end=_FAULT_AT + 4)
     for number, task in enumerate(program.tasks):
         name = "".join(c if c.isprintable() else "?" for c in task.name)
         source += _TASK.format(name=name, number=number)
     source += f"\nTASKS = ({''.join(f'task_{n}, ' for n in range(len(program.tasks)))})\n"
-    code = machine_code(replace(program, sources=tuple(names)), architecture)
+    code = machine_code(replace(program, sources=tuple(names)), architecture, kernel)
     return with_machine_code(compile_mpy(source, "program.py"), 0, code, architecture)
 
 
-def machine_code(program: ir.Program, architecture: str) -> bytes:
+def machine_code(program: ir.Program, architecture: str, kernel: bool = False) -> bytes:
     """Position-independent code whose first byte is its entry. Raises Failure."""
     target = TARGETS.get(architecture)
     if target is None:
@@ -134,7 +150,8 @@ def machine_code(program: ir.Program, architecture: str) -> bytes:
         raise Failure(f"{place}{error}") from None
     chosen = ("-target", target.triple, f"-mcpu={target.cpu}")
     flags = (*chosen, *target.flags, "-c", "-ffunction-sections", "-fdata-sections")
-    code = compile_c(text + _ENTRY, flags, ".o")
+    tail = _KERNEL.read_text(encoding="utf-8") + _KERNEL_ENTRY if kernel else _ENTRY
+    code = compile_c(text + tail, flags, ".o")
     made = {_linked(code, chosen, place) for place in _PLACES}
     if len(made) != 1:
         raise Failure(
