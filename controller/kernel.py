@@ -16,7 +16,7 @@ import uctypes
 from controller import image as im
 from controller.garbage import Collector
 from controller.image import const
-from controller.io import DigitalInput, DigitalOutput, Exchange, AnalogueInput
+from controller.io import AnalogueInput, DigitalInput, DigitalOutput, Exchange
 from controller.mailbox import Mailbox
 from controller.scheduler import _safe_rows
 
@@ -134,7 +134,7 @@ def _last_block(size):
         except MemoryError:
             pass
     block = bytearray(size)
-    filler = None
+    filler.clear()
     gc.collect()
     return block
 
@@ -146,7 +146,7 @@ def _telltale():
 
     @rp2.asm_pio()
     def idle():
-        nop()  # noqa: F821
+        nop()  # type: ignore[name-defined]  # noqa: F821
 
     for n in (7, 3, 6, 2, 5, 1, 4, 0):
         try:
@@ -158,11 +158,17 @@ def _telltale():
     raise ValueError("the scan kernel needs one state machine of a PIO, and all are in use")
 
 
+def _words(address, count):
+    return uctypes.struct(address, (uctypes.ARRAY | 0, uctypes.UINT32 | count))
+
+
 class _KernelMailbox(Mailbox):
-    words = None
+    def __init__(self, image, entries, size, handed):
+        super().__init__(image, entries, size)
+        self._handed = handed  # True while the kernel has some
 
     def settled(self):
-        return self.count == 0 and not self.words[_MAILS]
+        return self.count == 0 and not self._handed()
 
 
 class Kernel:
@@ -192,7 +198,7 @@ class Kernel:
         self._lay(counted, plan)
         self._block = block = _last_block(counted.at + 8)
         base = uctypes.addressof(block) + 7 & ~7
-        words = uctypes.struct(base, (uctypes.ARRAY | 0, uctypes.UINT32 | counted.at // 4))
+        words = _words(base, counted.at // 4)
         self.words = words
         self._base = base
         self._lay(_Tables(base, words), plan)
@@ -201,8 +207,7 @@ class Kernel:
         moved = uctypes.bytearray_at(base + self._image_at, len(image.data))
         moved[:] = image.data
         self.image = im.Image(moved, image.tasks)
-        self.mailbox = _KernelMailbox(self.image, entries, room)
-        self.mailbox.words = words
+        self.mailbox = _KernelMailbox(self.image, entries, room, self._handed)
         self._started = False
         self._priorities = None
 
@@ -213,10 +218,13 @@ class Kernel:
         manifest, tasks, exchange, entries, room, length, image_size = plan
         words = tables.words
         tables.take(_KERNEL_WORDS)
-        order = sorted(
-            [k for k in range(len(tasks)) if k not in self._free],
-            key=lambda k: (tasks[k]["priority"], k),
-        ) + self._free
+        order = (
+            sorted(
+                [k for k in range(len(tasks)) if k not in self._free],
+                key=lambda k: (tasks[k]["priority"], k),
+            )
+            + self._free
+        )
         first = tables.take(_TASK_WORDS * len(order))
         self._code_at = 4 * tables.take((length + 3) // 4)
         tables.take(tables.at // 4 & 1)  # the image is aligned to 8 bytes
@@ -255,7 +263,8 @@ class Kernel:
             words[at + _INTERVAL_NS] = ns & 0xFFFFFFFF
             words[at + _INTERVAL_NS + 1] = ns >> 32
             words[at + _NUMBER] = k
-            words[at + _LEVEL] = min(2, levels.index(row["priority"])) if k not in self._free else 3
+            level = 3 if k in self._free else min(2, levels.index(row["priority"]))
+            words[at + _LEVEL] = level
             words[at + _RECORD] = m + im.HEADER_SIZE + im.RECORD_SIZE * k
             words[at + _INTERVAL_US] = ns // 1000
             words[at + _INTERVAL_REST] = ns % 1000
@@ -350,6 +359,9 @@ class Kernel:
         finally:
             self.stop()
         return self.image.words[im.RELEASES]
+
+    def _handed(self):
+        return self.words[_MAILS] != 0
 
     def _hand_over(self):
         """Gives the kernel what waits in the mailbox, to be applied at the next release."""

@@ -15,7 +15,6 @@ like its own:
     error     text: nothing was run
 """
 
-import binascii
 import struct
 import sys
 import time
@@ -54,7 +53,7 @@ class Tests:
         try:
             self._logic()
         except Exception as caught:
-            code = getattr(caught, "code", None)
+            code = getattr(caught, "code", 0)
             position = getattr(caught, "pos", 0)
             if not isinstance(code, int) or not 0 < code < INTERNAL:
                 code, position, error = INTERNAL, 0, caught
@@ -99,6 +98,6 @@ def main(options):
         interrupted = True
     for at in range(0, len(tests.covered), _PIECE):
         piece = tests.covered[at : at + _PIECE]
-        tell({"is": "cover", "at": at, "hex": binascii.hexlify(piece).decode()})
+        tell({"is": "cover", "at": at, "hex": hexed(piece)})
     tell({"is": "end", "interrupted": interrupted})
     return True
