@@ -160,6 +160,8 @@ class Body:
         """As `function`, for a method, or an accessor of a property."""
         assert self._function is not None
         owner = method.owner if isinstance(method.owner, FbType) else None
+        if self.program and owner is not None and owner.pou.kind == "PROGRAM":
+            owner = None
         name = self._function(method.pou, span, owner, self.program if owner is None else "")
         self.touch.calls.setdefault(name, span)
         return name

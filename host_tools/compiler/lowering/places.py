@@ -78,7 +78,8 @@ def base_place(body: Body, node: tree.Expr, write: bool) -> Place | None:
             return None
         if isinstance(node, tree.Binary) and not isinstance(value.type, RefType):
             return place(body, node, write)
-        if write and not isinstance(value.type, RefType | InterfaceType):
+        is_there = value.addr is not None and value.addr.base == "ptr"  # by a reference
+        if write and not is_there and not isinstance(value.type, RefType | InterfaceType):
             body.reporter.report(
                 "E0228",
                 "this is a value, not a variable",
