@@ -8,6 +8,7 @@ from tests.conformance.case_files import CASES
 from tests.conformance.case_tables import (
     bits,
     conversions,
+    enumerations,
     integers,
     literals,
     located,
@@ -19,7 +20,19 @@ from tests.conformance.case_tables import (
 )
 
 FOLDER = CASES / "generated"
-TABLES = (bits, conversions, integers, literals, located, names, reals, strings, times, types)
+TABLES = (
+    bits,
+    conversions,
+    enumerations,
+    integers,
+    literals,
+    located,
+    names,
+    reals,
+    strings,
+    times,
+    types,
+)
 
 
 def texts() -> dict[Path, str]:

@@ -32,6 +32,7 @@ from host_tools.compiler.source import position
 from host_tools.compiler.symbols import Place, Value
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
+    ANY_INT,
     BOOL,
     Elementary,
     EnumType,
@@ -397,8 +398,9 @@ def for_loop(body: Body, node: tree.For) -> None:
     def evaluate(bound: tree.Expr) -> Callable[[], Value]:
         return lambda: convert(body, expression(body, bound, t), t)
 
-    nodes = [node.start, node.stop] + ([node.step] if node.step is not None else [])
-    values = body.in_order([evaluate(n) for n in nodes])
+    bounds = [evaluate(node.start), evaluate(node.stop)]
+    by = [] if node.step is None else [lambda by=node.step: _step_of_for(body, by, t)]
+    values = body.in_order([*bounds, *by])
     if any(isinstance(v.type, Unknown) for v in values):
         _only_check(body, node)
         return
@@ -410,6 +412,16 @@ def for_loop(body: Body, node: tree.For) -> None:
         _only_check(body, node)
         return
     _counted(body, node, where, t, values[0], values[1], step)
+
+
+def _step_of_for(body: Body, node: tree.Expr, t: Elementary) -> Value:
+    """The value behind BY. An unsigned variable can count down by a literal, too: the value's
+    `const` is negative, its expression wraps."""
+    value = expression(body, node, t)
+    low, high = INT_RANGE[t.kind]
+    if value.type is ANY_INT and isinstance(value.const, int) and -high <= value.const < low:
+        return Value(t, ir.Const(t.kind, wrap(value.const, t.kind)), value.span, value.const)
+    return convert(body, value, t)
 
 
 def _only_check(body: Body, node: tree.For) -> None:

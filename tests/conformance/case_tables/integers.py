@@ -51,6 +51,19 @@ def arithmetic() -> CaseFile:
                     for i, (a, b) in enumerate(pairs(t), 1)
                 ),
             )
+            f.program(
+                f"{t.name}: {word} of constants",
+                f"{tag}, 14.5, {t.row}",
+                f"r : ARRAY[1..15] OF {t.name};",
+                *(
+                    row(
+                        f"r[{i}] := {t.name}#{a} {op} {t.name}#{b};",
+                        f"main.r[{i}]",
+                        t.wrap(compute(a, b)),
+                    )
+                    for i, (a, b) in enumerate(pairs(t), 1)
+                ),
+            )
         f.program(
             f"{t.name}: sums in a chain wrap like single ones",
             f"71.11, 71.12, 71.1, {t.row}",
@@ -193,6 +206,23 @@ def loops() -> CaseFile:
             "    n := n + 1;",
             "END_FOR",
             "// expect main.n = 0",
+        )
+        f.program(
+            f"{t.name}: FOR downwards by a literal",
+            f"72.6, {t.row}",
+            v,
+            f"FOR i := 9 TO 2 BY -3 DO {body} END_FOR",
+            "// expect main.n = 3",
+            "// expect main.seen = [9, 6, 3, 0, 0, 0]",
+            "// expect main.i = 0",
+        )
+        f.program(
+            f"{t.name}: FOR downwards to 0 ends",
+            f"72.6, {t.row}",
+            v,
+            f"FOR i := 2 TO 0 BY -1 DO {body} END_FOR",
+            "// expect main.seen = [2, 1, 0, 0, 0, 0]",
+            f"// expect main.i = {t.wrap(-1)}",
         )
         if t.signed:
             f.program(

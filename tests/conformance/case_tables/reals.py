@@ -67,6 +67,19 @@ def arithmetic() -> CaseFile:
                     for i, (a, b) in enumerate(pairs, 1)
                 ),
             )
+            f.program(
+                f"{name}: {op} of constants",
+                f"{tag}, 14.5, {ROWS[name]}",
+                f"r : ARRAY[1..{len(pairs)}] OF {name};",
+                *(
+                    row(
+                        f"r[{i}] := {name}#{a!r} {op} {name}#{b!r};".replace("e", "E"),
+                        f"main.r[{i}]",
+                        decimal(name, rounded(name, compute(rounded(name, a), rounded(name, b)))),
+                    )
+                    for i, (a, b) in enumerate(pairs, 1)
+                ),
+            )
         f.program(
             f"{name}: negation, plus",
             f"71.4, 71.5, {ROWS[name]}",
