@@ -150,7 +150,7 @@ def _array(
     step = size_align(t.element)[0]
     values: list[tree.Expr | None] = []
     if isinstance(init, tree.ArrayInit):
-        _flatten(names, init.elements, values, t.count)
+        flatten(names, init.elements, values, t.count)
     elif init is not None and not isinstance(init, tree.Missing):
         _wrong_shape(names, init, t, "[value, value, …]")
     rows = len(t.bounds) > 1 and bool(values)
@@ -182,9 +182,10 @@ def _array(
             data[at + start * step : at + t.count * step] = bytes(default) * (t.count - start)
 
 
-def _flatten(
+def flatten(
     names: Declarations, elements: Iterable[tree.Expr], into: list[tree.Expr | None], most: int
 ) -> None:
+    """The elements of an array's value with all repetitions written out; None for a default."""
     for e in elements:
         if isinstance(e, tree.Call):
             e = _repetition(names, e)
@@ -204,7 +205,7 @@ def _flatten(
             continue
         one: list[tree.Expr | None] = []
         if e.values:
-            _flatten(names, e.values, one, most)
+            flatten(names, e.values, one, most)
         else:
             one = [None]
         into.extend(one * min(count, most + 1))

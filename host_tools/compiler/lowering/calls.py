@@ -362,6 +362,10 @@ def _no_variable(body: Body, node: tree.Call, name: str, t: Type, declared_at: S
 
 
 def _default(body: Body, p: Parameter, span: Span) -> Value:
+    if is_aggregate(p.type) and p.init is not None and not isinstance(p.type, FbType):
+        slot = body.frame_slot(p.type)
+        body.initialise(slot, p.type, p.init)
+        return Value(p.type, ir.AddrOf("u32", slot), span, addr=slot)
     if is_aggregate(p.type):
         body.reporter.report(
             "E0245",

@@ -9,7 +9,7 @@ from host_tools.compiler import ir, tree
 from host_tools.compiler.constants import round_float, wrap
 from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.ir import INT_RANGE
-from host_tools.compiler.lowering import calls, methods, operators, places
+from host_tools.compiler.lowering import aggregates, calls, methods, operators, places
 from host_tools.compiler.lowering.body import Body, scalar_const
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import ConstValue, Place, Value
@@ -88,13 +88,7 @@ def _expression(body: Body, node: tree.Expr, expected: Type | None) -> Value:
         case tree.Missing():
             return unknown(node.span)
         case tree.ArrayInit() | tree.StructInit() | tree.Repeat():
-            body.reporter.report(
-                "E0221",
-                "a list of values stands where one value is needed",
-                node.span,
-                help="write a single value",
-            )
-            return unknown(node.span)
+            return aggregates.value(body, node, expected)
         case tree.Name():
             named = _named_value(body, node, expected)
             if named is not None:

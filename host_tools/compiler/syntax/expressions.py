@@ -339,7 +339,7 @@ def arguments(c: Cursor, opening: Token) -> tuple[Argument, ...]:
             c.name("the name of a parameter")
         c.height = 0
         if name is None or c.tok.kind not in (",", ")"):
-            value = expression(c)
+            value = list_or_expression(c)
             height = max(height, c.height)
         if name is None:
             _after_informal(c)
@@ -395,6 +395,16 @@ def initial_value(c: Cursor) -> Expr:
     if isinstance(expr, Literal) and c.tok.kind == "(":
         return _repeat(c, expr)
     return expr
+
+
+def list_or_expression(c: Cursor) -> Expr:
+    """What is assigned or given in a statement: an expression, `[...]` or `(a := 1)`."""
+    kind = c.tok.kind
+    if kind == "[" or (kind == "STRUCT" and c.peek().kind == "("):
+        return initial_value(c)
+    if kind == "(" and c.peek().kind == "name" and c.peek(2).kind == ":=":
+        return initial_value(c)
+    return expression(c)
 
 
 def _array_init(c: Cursor) -> Expr:

@@ -10,6 +10,7 @@ from host_tools.compiler.syntax.expressions import (
     OPERATORS,
     equals_for_assignment,
     expression,
+    list_or_expression,
     operand,
 )
 from host_tools.compiler.syntax.mocks import at_mock, mock
@@ -68,7 +69,7 @@ def simple_statement(c: Cursor) -> Statement | None:
     if op is not None:
         if not c.broken and not isinstance(target, PLACES):
             _not_assignable(c, target)
-        value = expression(c)
+        value = list_or_expression(c)
         if c.tok.kind == "TO" and not c.broken:
             _forgotten(c, token, index, directs, "TO")
             return None
@@ -78,7 +79,7 @@ def simple_statement(c: Cursor) -> Statement | None:
                 _not_assignable(c, value)
             c.advance()
             more.append(value)
-            value = expression(c)
+            value = list_or_expression(c)
         if c.tok.kind in (":=", "?="):
             c.error(
                 "E0111",
