@@ -72,6 +72,8 @@ class Variable:
     offset: int
     bit: int | None = None
     retain: bool = False
+    read_only: bool = False
+    """an access path READ_ONLY, or a part of it"""
 
     @property
     def kind(self) -> str | None:
@@ -92,7 +94,12 @@ class Variables:
         self.types: dict[str, Any] = layout["types"]
         self.roots: dict[str, Variable] = {
             v["path"].upper(): Variable(
-                v["path"], v["type"], v["offset"], v.get("bit"), v.get("retain", False)
+                v["path"],
+                v["type"],
+                v["offset"],
+                v.get("bit"),
+                v.get("retain", False),
+                v.get("read_only", False),
             )
             for v in layout["vars"]
         }
@@ -167,7 +174,7 @@ class Variables:
         for field_name, t, offset, _, _, *bit in fields:
             if field_name.upper() == name.upper():
                 at = v.offset + offset
-                return Variable(f"{v.path}.{field_name}", t, at, _bit(bit), v.retain)
+                return Variable(f"{v.path}.{field_name}", t, at, _bit(bit), v.retain, v.read_only)
         known = [f[0] for f in fields]
         raise VariableError(
             f"'{v.path}' has no member '{name}'; {did_you_mean(name, known) or _sample(known)}"
@@ -211,7 +218,7 @@ class Variables:
         if isinstance(v.type, list) and v.type[0] == "struct":
             for name, t, offset, _, _, *bit in self.types[v.type[1]]["fields"]:
                 yield from self.leaves(
-                    Variable(f"{v.path}.{name}", t, v.offset + offset, _bit(bit), v.retain)
+                    Variable(f"{v.path}.{name}", t, v.offset + offset, _bit(bit), v.retain, v.read_only)
                 )
         elif isinstance(v.type, list) and v.type[0] == "array":
             _, bounds, element, step = v.type
@@ -292,6 +299,8 @@ class Variables:
         `text` is a value in JSON form or what a person types: `TRUE`, `42`, `16#FF`, `1.5`,
         `T#500ms`, `'text'` or bare text for strings, the name of an enumerated value."""
         v = self.find(path) if isinstance(path, str) else path
+        if v.read_only:
+            raise VariableError(f"'{v.path}' is READ_ONLY; declare the access path READ_WRITE")
         t = v.type
         if isinstance(t, list):
             if t[0] == "enum":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import sys
 from collections import deque
 from collections.abc import Iterable
@@ -31,13 +32,14 @@ from host_tools.compiler.layout import (
 )
 from host_tools.compiler.lowering import construction
 from host_tools.compiler.lowering.body import Body
-from host_tools.compiler.lowering.configuration import TaskPlan, configure
+from host_tools.compiler.lowering.configuration import TaskPlan, configure, mark_blocks
 from host_tools.compiler.lowering.crosscheck import (
     check_overlap,
     check_recursion,
     check_tasks,
     closure,
 )
+from host_tools.compiler.lowering.instances import Instances, Linked
 from host_tools.compiler.lowering.notes import Notes
 from host_tools.compiler.lowering.pou import Around, located_fits, located_symbol, lower_pou
 from host_tools.compiler.lowering.test_units import collect, lower_tests, place_variables
@@ -51,6 +53,7 @@ from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
     BOOL,
     UDINT,
+    UNKNOWN,
     ArrayType,
     FbType,
     StructType,
@@ -199,6 +202,8 @@ class Linker:
         self.constructions: list[construction.Construction] = []
         self._waiting: dict[int, Symbol] = {}
         self._depths: dict[str, int] = {}
+        self.plans: list[TaskPlan] = []
+        self.configured = Instances(self.names, self.direct)
         self.notes = Notes() if options.rules else None
         self._range_cell: int | None = None
         self._oversized = False
@@ -212,6 +217,7 @@ class Linker:
         plans, instances = self._configure()
         self.image = Image(len(plans))
         self.image.place_areas(self._area_sizes())
+        self.configured = Instances(self.names, self.direct)
         retained = self._allocate(instances)
         self.image.align()
         retain_start = self.image.at
@@ -220,11 +226,13 @@ class Linker:
             self._retained_symbol(variable)
             self._check_size(self._waiting[id(variable)].span)
         retain = (retain_start, self.image.align() - retain_start)
+        self.configured.finish(self.image)
         self._lower_tests()
         self._lower_everything(plans, instances)
         self._check_unused()
         tasks, size = self._tasks(plans)
         initial = self._initial() if not self._oversized else []
+        self.configured.accesses(self.image, ((i.name, i.pou) for i in instances))
         layout = describe(self.image, retain, size, [p.name for p in plans])
         header = b"TAKT" + (2).to_bytes(2, "little") + len(plans).to_bytes(2, "little")
         header += bytes.fromhex(layout["hash"])
@@ -309,7 +317,7 @@ class Linker:
             for d in unit.declarations:
                 if isinstance(d, tree.Pou):
                     yield d.blocks
-        for block, decl, _ in self.names.globals.values():
+        for block, decl, _ in (*self.names.globals.values(), *self.names.configured):
             yield [tree.VarBlock(block.span, block.kind, block.qualifiers, (decl,))]
 
     def direct(self, node: tree.Direct) -> tuple[int, int | None] | None:
@@ -374,6 +382,7 @@ class Linker:
                         offset = self.image.take(BOOL)
                         hidden = Symbol(name, BOOL, "static", offset, ident.span)
                         symbols[fold(name)] = hidden
+            mark_blocks(self.names, instance, symbols)
             self.instances[instance.name] = symbols
             self._around[instance.name] = Around(None, instance.pou, instance.name, symbols)
         self._allocate_static(retained, {id(i.pou) for i in instances})
@@ -412,6 +421,8 @@ class Linker:
                 for block, decl, ident in declared(d.blocks):
                     if decl.location is None or decl.init is None:
                         continue
+                    if decl.location.address is None:
+                        continue
                     t = self.names.resolve(decl.type)
                     symbol = located_symbol(self.names, self.direct, block, decl, ident, t)
                     if symbol is not None and symbol.storage == "static":
@@ -431,6 +442,11 @@ class Linker:
         t = self.names.resolve(decl.type)
         init = decl.init if decl.init is not None else self.names.default_init(decl.type)
         if decl.location is not None:
+            if decl.location.address is None:
+                decl = self.configured.completed(path, decl, ident)
+                init = decl.init if decl.init is not None else init
+                if decl.location is None or decl.location.address is None:
+                    return Symbol(ident.name, UNKNOWN, "const", 0, ident.span)
             symbol = located_symbol(self.names, self.direct, block, decl, ident, t)
             if symbol is not None and symbol.storage == "static":
                 self.image.variables.append(
@@ -577,6 +593,8 @@ class Linker:
                 self._action(instance.pou, action, instance.name)
             for _, method in own_members(instance.pou.methods, instance.pou.properties):
                 self._function(method, method.name.span, program=instance.name)
+        self._drain()
+        self.plans = plans
         for number, plan in enumerate(plans):
             name = f"task_{number}"
             self.functions[name], self.touches[name] = self._task_function(plan, name)
@@ -671,10 +689,44 @@ class Linker:
                 if not isinstance(t, Unknown):
                     write_initial(self.names, bytearray(size_align(t)[0]), 0, t, init)
 
+    def _linked(self, plan: TaskPlan) -> list[Linked]:
+        """The variables of function blocks whose addresses this task copies."""
+        mine = [f"{fold(i.name)}." for i in plan.programs]
+        blocks = [_path_of(i, a) for i, a in plan.blocks]
+        others = [_path_of(i, a) for one in self.plans for i, a in one.blocks]
+        found = []
+        for one in self.configured.linked:
+            owner = max((o for o in others if one.path.startswith(o)), key=len, default=None)
+            if owner is not None:
+                belongs = owner in blocks
+            elif any(one.path.startswith(f"{fold(n)}.") for n in self.instances):
+                belongs = any(one.path.startswith(m) for m in mine)
+            else:
+                belongs = self._uses(plan, one.path)
+            if belongs:
+                found.append(one)
+        return found
+
+    def _uses(self, plan: TaskPlan, path: str) -> bool:
+        """Does a program of the task call the global instance that `path` begins with?"""
+        root = re.split(r"[.\[]", path)[0]
+        users = []
+        for other in self.plans:
+            names = [f"program_{i.name}" for i in other.programs]
+            touched = {fold(g) for n in names for g in closure(self.touches, n).globals}
+            if root in touched or any(t.startswith(root + ".") for t in touched):
+                users.append(other)
+        return plan is (users or self.plans)[0]
+
     def _task_function(self, plan: TaskPlan, name: str) -> tuple[ir.Func, Touch]:
-        from host_tools.compiler.lowering.configuration import connect_inputs, connect_outputs
+        from host_tools.compiler.lowering.configuration import (
+            connect_inputs,
+            connect_outputs,
+            run_block,
+        )
 
         body = self._body()
+        after = self.configured.take_in(body, self._linked(plan))
         for instance in plan.programs:
             symbols = self.instances[instance.name]
             connect_inputs(body, instance, symbols)
@@ -682,6 +734,12 @@ class Linker:
             body.touch.calls.setdefault(called, instance.span)
             body.emit(ir.Call(called))
             connect_outputs(body, instance, symbols)
+        for instance, a in plan.blocks:
+            body.symbols = self.instances[instance.name]
+            run_block(body, instance, a)
+            body.symbols = {}
+        for give in after:
+            give()
         body.emit(ir.Return())
         func = ir.Func(
             name,
@@ -773,6 +831,11 @@ class Linker:
         value = self.names.constant(v.init, v.type, "an initial value")
         if value is not None and value.const:
             data[v.offset] |= 1 << v.bit
+
+
+def _path_of(instance: ProgramInstance, a: tree.Argument) -> str:
+    """The beginning of the paths into an instance that has a task of its own."""
+    return f"{fold(instance.name)}.{fold(a.value.span.text if a.value is not None else '')}."
 
 
 def _has_retained(t: Type) -> bool:

@@ -99,6 +99,8 @@ class Declarations:
         self.globals: dict[str, Declared] = {}
         self.enum_values: dict[str, list[tuple[EnumType, int]]] = {}
         self.configurations: list[tree.Configuration] = []
+        self.configured: list[Declared] = []
+        """What VAR_CONFIG says of variables, by their paths."""
         self.global_symbols: dict[str, Symbol] = {}
         self.static_symbols: dict[int, Symbol] = {}
         self.longest_string = 80
@@ -240,7 +242,9 @@ class Declarations:
     def _add_globals(self, blocks: Iterable[tree.VarBlock]) -> None:
         for block, decl, name in declared(blocks):
             key = fold(name.name)
-            if key in self.globals:
+            if block.kind == "VAR_CONFIG":
+                self.configured.append((block, decl, name))
+            elif key in self.globals:
                 self.duplicate(name, self.globals[key][2].span)
             elif (taken := self._name_of(key)) is not None:
                 self.duplicate(name, taken.span)
@@ -788,12 +792,14 @@ class Declarations:
             constant = "CONSTANT" in block.qualifiers
             if block.kind not in FIELD_SECTIONS or (constant and block.kind == "VAR"):
                 continue
-            if decl.location is None:
+            if decl.location is None or decl.location.address is None:
                 retain = bool({"RETAIN", "PERSISTENT"} & block.qualifiers)
                 access = heritage.access_of(block.qualifiers)
                 self._field(t, decl, ident, block.kind, retain, access)
                 if constant:
                     t.fields[fold(ident.name)].constant = True
+                if decl.location is not None:
+                    t.fields[fold(ident.name)].location = decl.location
                 if decl.edge is not None and block.kind == "VAR_INPUT":
                     self._edge_fields(t, decl, ident, retain)
         for _, method in heritage.own_members(pou.methods, pou.properties):

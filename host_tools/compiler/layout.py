@@ -43,6 +43,7 @@ class Allocated:
     init: tree.Expr | None = None
     hidden: bool = False
     arguments: tuple[tree.EnumValue, ...] | None = None
+    writable: bool = True
     symbols: dict[str, Symbol] = field(default_factory=dict)
     """the variables that REF(…) in `init` may mean, beside the global ones"""
 
@@ -179,6 +180,8 @@ def describe(
             entry["bit"] = v.bit
         if v.retain:
             entry["retain"] = True
+        if not v.writable:
+            entry["read_only"] = True
         variables.append(entry)
     for described in types.values():
         described.pop("identity", None)

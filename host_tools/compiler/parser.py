@@ -86,7 +86,7 @@ def _one(c: Cursor, found: list[Declaration], told: set[str]) -> Declaration | N
         found.extend(type_block(c))
     elif kind == "CONFIGURATION":
         return configuration(c)
-    elif kind == "VAR_GLOBAL":
+    elif kind in ("VAR_GLOBAL", "VAR_CONFIG"):
         return global_vars(c)
     elif kind in UNIT_KEYWORDS:
         return pou(c)

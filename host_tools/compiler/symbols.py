@@ -49,6 +49,10 @@ class Symbol:
     edge: str | None = None
     bounds: Bounds = ()
     needs_address: bool = False
+    is_input: bool = False
+    """AT %I*, of a function block"""
+    task: str = ""
+    """the task that runs this instance, where that is not the program's"""
     access: str = ""
 
 

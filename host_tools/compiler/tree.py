@@ -115,12 +115,14 @@ class Binary(Expr):
 
 class Argument(Node):
     """An argument of a call. `name` None: informal. `output` is True for `name => target`;
-    `negated` for `NOT name => target`; `value` None for `name =>` and `name :=` left open."""
+    `negated` for `NOT name => target`; `value` None for `name =>` and `name :=` left open. `task`
+    of a program in a CONFIGURATION: `value WITH task` gives an instance to a task."""
 
     name: Identifier | None
     value: Expr | None
     output: bool = False
     negated: bool = False
+    task: Identifier | None = None
 
 
 class Call(Expr):
@@ -333,6 +335,7 @@ class Pou(Declaration):
     is_class: bool = False
     sfc: Sfc | None = None
     actions: tuple[Action, ...] = ()
+    accesses: tuple[AccessDecl, ...] = ()
 
 
 class Property(Node):
@@ -367,6 +370,17 @@ class TaskDecl(Node):
     parameters: tuple[Argument, ...]
 
 
+class AccessDecl(Node):
+    """`LEVEL : main.tank.level : REAL READ_WRITE;` in VAR_ACCESS: a `path` with dots and indices
+    as written, or a `location`; both None where that was reported."""
+
+    name: Identifier
+    path: Identifier | None
+    location: Direct | None
+    type: TypeSpec
+    writable: bool = False
+
+
 class ProgramDecl(Node):
     """`PROGRAM main WITH fast : Tank(level := %IW0, pump => %QX0.0);`"""
 
@@ -388,9 +402,12 @@ class Resource(Node):
 
 
 class Configuration(Declaration):
+    """`globals` holds the blocks of VAR_GLOBAL and VAR_CONFIG."""
+
     name: Identifier
     globals: tuple[VarBlock, ...]
     resources: tuple[Resource, ...]
+    accesses: tuple[AccessDecl, ...] = ()
 
 
 # --- statements ------------------------------------------------------------------------------

@@ -151,6 +151,8 @@ class Field:
     owner: FbType | None = None
     arguments: tuple[tree.EnumValue, ...] | None = None
     """What its declaration gives to FB_Init."""
+    location: tree.Direct | None = None
+    """`AT %I*`: the address is given to each instance in VAR_CONFIG."""
 
 
 @record(eq=False)

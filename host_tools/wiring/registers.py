@@ -162,6 +162,14 @@ def _variable_row(
 
 
 def _may_write(place: Variable, layout: dict[str, Any], entry: Entry, reporter: Reporter) -> bool:
+    if place.read_only:
+        reporter.report(
+            "E0618",
+            f"'{place.path}' is an access path READ_ONLY",
+            entry.span,
+            help="leave ':rw' out, or declare it READ_WRITE",
+        )
+        return False
     for name, (offset, size) in layout["areas"].items():
         if name.startswith("I") and offset <= place.offset < offset + size:
             reporter.report(

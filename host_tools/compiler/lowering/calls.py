@@ -547,6 +547,15 @@ def _wrong_arrow(body: Body, a: tree.Argument, name: str, section: str) -> None:
 def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> Value | None:
     """Inputs are stored into the instance in the order written, the body runs, outputs are copied
     out. Inputs that are not given keep their value. A block has no value."""
+    if where.symbol is not None and where.symbol.task:
+        body.reporter.report(
+            "E0357",
+            f"'{where.symbol.name}' is run by task '{where.symbol.task}'",
+            node.span,
+            others=[Label(where.symbol.span, "declared here")],
+            help="assign to its inputs and read its outputs instead of calling it",
+        )
+        return None
     after: list[tuple[Place, ir.Addr]] = []
     instance = places.address(where)
     inputs = [f for f in t.fields.values() if f.section in ("VAR_INPUT", "VAR_IN_OUT")]

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from host_tools.compiler import tree
 from host_tools.compiler.declarations import Declarations
 from host_tools.compiler.diagnostics import did_you_mean
-from host_tools.compiler.lowering import expressions, places
+from host_tools.compiler.lowering import expressions, methods, places
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.lowering.calls import _no_parameter, _wrong_arrow
 from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import ProgramInstance, Symbol
 from host_tools.compiler.tree import fold
-from host_tools.compiler.types import BOOL, TIME, UINT, Unknown, base_of
+from host_tools.compiler.types import BOOL, TIME, UINT, FbType, Unknown, base_of
 from host_tools.record import field, record
 
 DEFAULT_INTERVAL_NS = 10_000_000
@@ -30,6 +30,8 @@ class TaskPlan:
     span: Span | None = None
     single: Callable[[Body], tuple[int, int] | None] | None = None
     programs: list[ProgramInstance] = field(default_factory=list)
+    blocks: list[tuple[ProgramInstance, tree.Argument]] = field(default_factory=list)
+    """Instances of function blocks in programs that this task runs, and not the program."""
 
 
 def configure(names: Declarations) -> tuple[list[TaskPlan], list[ProgramInstance]]:
@@ -56,6 +58,7 @@ def configure(names: Declarations) -> tuple[list[TaskPlan], list[ProgramInstance
             if instance is None:
                 continue
             instances.append(instance)
+            _blocks(names, declared, instance, local)
             if declared.task is None:
                 free.append(instance)
                 continue
@@ -80,6 +83,59 @@ def configure(names: Declarations) -> tuple[list[TaskPlan], list[ProgramInstance
             help="add, for example: PROGRAM main WITH task1 : Main;",
         )
     return plans, instances
+
+
+def _blocks(
+    names: Declarations,
+    declared: tree.ProgramDecl,
+    instance: ProgramInstance,
+    tasks: dict[str, TaskPlan],
+) -> None:
+    """`block WITH task` among the arguments of a program (Table 63, 3b)."""
+    for a in declared.arguments:
+        if a.task is None:
+            continue
+        plan = tasks.get(fold(a.task.name))
+        if plan is None:
+            names.reporter.report(
+                "E0276",
+                f"there is no task '{a.task.name}'",
+                a.task.span,
+                help=did_you_mean(a.task.name, [p.name for p in tasks.values()])
+                or f"declare it: TASK {a.task.name}(INTERVAL := T#10ms);",
+            )
+        else:
+            plan.blocks.append((instance, a))
+
+
+def mark_blocks(
+    names: Declarations, instance: ProgramInstance, symbols: dict[str, Symbol]
+) -> None:
+    """Note which instances of a program have a task of their own: it cannot call them."""
+    for a in instance.arguments:
+        if a.task is not None and isinstance(a.value, tree.Name):
+            symbol = symbols.get(fold(a.value.name))
+            if symbol is not None:
+                symbol.task = a.task.name
+
+
+def run_block(body: Body, instance: ProgramInstance, a: tree.Argument) -> None:
+    """Run the body of an instance in the task it is given to; its inputs keep their values."""
+    assert a.value is not None
+    variable = isinstance(a.value, tree.Name | tree.Member | tree.Index)
+    where = places.place(body, a.value) if variable else None
+    if where is None and variable:
+        return
+    if where is None or not isinstance(where.type, FbType):
+        body.reporter.report(
+            "E0357",
+            f"{a.value.span.text} is no instance of a function block",
+            a.value.span,
+            help=f"name one that PROGRAM {instance.pou.name.name} declares",
+        )
+        return
+    call = tree.Call(a.span, a.value, ())
+    methods.call_body(body, where, where.type, call, places.address(where))
 
 
 def _default(names: Declarations) -> tuple[list[TaskPlan], list[ProgramInstance]]:
@@ -220,6 +276,8 @@ def _field(
 def connect_inputs(body: Body, instance: ProgramInstance, symbols: dict[str, Symbol]) -> None:
     """Copy what is connected to the inputs of a program before it runs."""
     for a in instance.arguments:
+        if a.task is not None:
+            continue
         symbol = _field(body, instance, a, symbols)
         if symbol is None or a.output or a.value is None:
             continue

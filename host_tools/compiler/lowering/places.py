@@ -224,7 +224,7 @@ def _name_place(body: Body, node: tree.Name, write: bool) -> Place | None:
                 label="cannot be changed inside of its FOR",
                 help="use WHILE, or leave the loop with EXIT",
             )
-        if symbol.area == "I":
+        if symbol.area == "I" or symbol.is_input:
             _input_write(body, node.span)
     return symbol_place(body, symbol, node.span, write)
 
@@ -324,6 +324,8 @@ def note_write(body: Body, base: Place, span: Span) -> None:
         _is_constant(body, symbol, span)
     elif symbol.section == "VAR_GLOBAL" and not symbol.area:
         body.touch.globals.setdefault(symbol.name, span)
+    if symbol.is_input:
+        _input_write(body, span)
     if symbol.area:
         if symbol.area == "I":
             _input_write(body, span)

@@ -256,6 +256,7 @@ def _member(field: Field) -> Symbol:
     symbol = Symbol(field.name, field.type, storage, field.offset, field.span, field.section)
     symbol.owner, symbol.access = field.owner, field.access
     symbol.is_constant, symbol.edge = field.constant, field.edge
+    symbol.is_input = field.location is not None and field.location.area == "I"
     if isinstance(field.type, OpenArrayType):
         open_arrays.bind(symbol, ir.Addr("self", field.offset))
     return symbol
@@ -315,7 +316,9 @@ def _other_variables(
             )
             add_symbol(body, Symbol(ident.name, UNKNOWN, "const", 0, ident.span))
         elif decl.location is not None:
-            if pou.kind != "PROGRAM" or fold(ident.name) not in body.symbols:
+            later = decl.location.address is None and pou.kind != "METHOD"
+            known = fold(ident.name) in body.symbols
+            if not (known and (later or pou.kind == "PROGRAM")):
                 located(body, block, decl, ident)
         elif block.kind == "VAR_INST" and pou.kind == "METHOD" and body.this is not None:
             field = body.this.fields.get(fold(static_name(pou, ident.name)))

@@ -6,6 +6,7 @@ IEC 61131-3:2013, 6.4.4 (TYPE), 6.6 (POUs), 6.8 (CONFIGURATION, RESOURCE, TASK).
 from __future__ import annotations
 
 from host_tools.compiler.lexer import END_KEYWORDS, VAR_KEYWORDS, Token
+from host_tools.compiler.syntax.access_paths import access_block
 from host_tools.compiler.syntax.cursor import FIRM, UNIT_KEYWORDS, Cursor
 from host_tools.compiler.syntax.expressions import (
     arguments,
@@ -21,6 +22,7 @@ from host_tools.compiler.syntax.statements import PARTS, at_part, statements, st
 from host_tools.compiler.syntax.test_blocks import TEST_WORDS, misplaced_test
 from host_tools.compiler.syntax.type_specs import type_name, type_spec, var_block
 from host_tools.compiler.tree import (
+    AccessDecl,
     Argument,
     Configuration,
     Expr,
@@ -161,12 +163,15 @@ def pou(c: Cursor) -> Pou | None:
     c.broken = False
     c.open.append(end)
     blocks: list[VarBlock] = []
+    accesses: list[AccessDecl] = []
     body: list[Statement] = []
     while True:
         c.anchor = c.tok.start
         index = c.index
         found = c.tok.kind
-        if found in VAR_KEYWORDS:
+        if found == "VAR_ACCESS" and kind == "PROGRAM" and not body:
+            accesses += access_block(c)
+        elif found in VAR_KEYWORDS:
             if found == "VAR_GLOBAL" and body:
                 break
             block = _block_of_pou(c, kind, bool(body or parts.steps or parts.actions))
@@ -221,6 +226,7 @@ def pou(c: Cursor) -> Pou | None:
         tuple(methods),
         tuple(properties),
         is_class,
+        accesses=tuple(accesses),
     )
     return finished(c, made, parts) if parts.found() else made
 
@@ -331,9 +337,10 @@ def configuration(c: Cursor) -> Configuration | None:
     resources: list[Resource] = []
     tasks: list[TaskDecl] = []
     programs: list[ProgramDecl] = []
-    while _member(c, globals_, tasks, programs):
+    accesses: list[AccessDecl] = []
+    while _member(c, globals_, tasks, programs, accesses):
         if c.at_word("RESOURCE"):
-            resources.append(_resource(c))
+            resources.append(_resource(c, accesses))
     c.open.pop()
     c.close(opening, "END_CONFIGURATION")
     span = c.span(opening.start)
@@ -342,10 +349,10 @@ def configuration(c: Cursor) -> Configuration | None:
         resources.append(Resource(span, None, None, (), tuple(tasks), tuple(programs)))
     if name is None:
         return None
-    return Configuration(span, name, tuple(globals_), tuple(resources))
+    return Configuration(span, name, tuple(globals_), tuple(resources), tuple(accesses))
 
 
-def _resource(c: Cursor) -> Resource:
+def _resource(c: Cursor, accesses: list[AccessDecl]) -> Resource:
     opening = c.advance()
     name = c.name("the name of a RESOURCE")
     target: Identifier | None = None
@@ -359,7 +366,7 @@ def _resource(c: Cursor) -> Resource:
     globals_: list[VarBlock] = []
     tasks: list[TaskDecl] = []
     programs: list[ProgramDecl] = []
-    while _member(c, globals_, tasks, programs):
+    while _member(c, globals_, tasks, programs, accesses):
         if c.at_word("RESOURCE"):
             break
     c.open.pop()
@@ -371,7 +378,11 @@ def _resource(c: Cursor) -> Resource:
 
 
 def _member(
-    c: Cursor, globals_: list[VarBlock], tasks: list[TaskDecl], programs: list[ProgramDecl]
+    c: Cursor,
+    globals_: list[VarBlock],
+    tasks: list[TaskDecl],
+    programs: list[ProgramDecl],
+    accesses: list[AccessDecl],
 ) -> bool:
     """Parse one member of a CONFIGURATION or RESOURCE; False where none begins. A RESOURCE is
     left to the caller."""
@@ -380,7 +391,7 @@ def _member(
     if kind == ";":
         c.advance()
     elif kind == "VAR_ACCESS":
-        _unsupported_access(c)
+        accesses += access_block(c)
     elif kind in VAR_KEYWORDS:
         if kind not in ("VAR_GLOBAL", "VAR_CONFIG"):
             c.error(
@@ -416,16 +427,6 @@ def _member(
         c.skip()
         c.broken = False
     return True
-
-
-def _unsupported_access(c: Cursor) -> None:
-    c.error("E0107", "VAR_ACCESS is not supported yet")
-    c.advance()
-    while c.tok.kind not in FIRM:
-        c.advance()
-    c.accept("END_VAR")
-    c.accept(";")
-    c.broken = False
 
 
 def _task(c: Cursor) -> TaskDecl | None:
@@ -467,7 +468,7 @@ def _program(c: Cursor) -> ProgramDecl | None:
     parameters: tuple[Argument, ...] = ()
     opening = c.accept("(")
     if opening is not None:
-        parameters = arguments(c, opening)
+        parameters = arguments(c, opening, with_tasks=True)
     span = c.span(start)
     c.semicolon("the program")
     if name is None:

@@ -319,8 +319,9 @@ def _member(c: Cursor) -> str | None:
     return name.name if name else None
 
 
-def arguments(c: Cursor, opening: Token) -> tuple[Argument, ...]:
-    """The arguments of a call after its '(', to after its ')' (7.3.3.2.4)."""
+def arguments(c: Cursor, opening: Token, *, with_tasks: bool = False) -> tuple[Argument, ...]:
+    """The arguments of a call after its '(', to after its ')' (7.3.3.2.4); `with_tasks`: those of
+    a program, where `block WITH task` may stand."""
     found: list[Argument] = []
     height = 0
     while c.tok.kind != ")" or found:
@@ -341,9 +342,8 @@ def arguments(c: Cursor, opening: Token) -> tuple[Argument, ...]:
         if name is None or c.tok.kind not in (",", ")"):
             value = list_or_expression(c)
             height = max(height, c.height)
-        if name is None:
-            _after_informal(c)
-        found.append(Argument(c.span(token.start), name, value, output, negated))
+        task = _after_informal(c, with_tasks) if name is None else None
+        found.append(Argument(c.span(token.start), name, value, output, negated, task))
         if not c.accept(","):
             break
     c.closing(")", opening, of_list=True)
@@ -351,13 +351,20 @@ def arguments(c: Cursor, opening: Token) -> tuple[Argument, ...]:
     return tuple(found)
 
 
-def _after_informal(c: Cursor) -> None:
+def _after_informal(c: Cursor, with_tasks: bool) -> Identifier | None:
+    """The task that a function block is given to, if it is."""
     if c.tok.kind == "=>":
         arrow_for_comparison(c)
     elif c.at_word("WITH") and c.peek().kind == "name":
-        c.error("E0107", "a function block with a task of its own is not supported yet")
+        if not with_tasks:
+            c.error(
+                "E0357",
+                "a call cannot give a block to a task",
+                help="write it in the CONFIGURATION: PROGRAM p WITH task : Type(block WITH task)",
+            )
         c.advance()
-        c.advance()
+        return c.identifier(c.advance())
+    return None
 
 
 def direct(c: Cursor) -> Direct:

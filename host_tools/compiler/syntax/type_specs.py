@@ -260,7 +260,7 @@ def _left_open(c: Cursor, opening: Token, end: str) -> bool:
     follows = c.peek().kind
     if end != "END_VAR" or follows not in (":=", "(", "[", "^", "."):
         return False
-    if follows == "." and opening.kind == "VAR_CONFIG":
+    if follows in (".", "[") and opening.kind == "VAR_CONFIG":
         return False
     return c.next_firm() != "END_VAR"
 
@@ -303,14 +303,33 @@ def _names(c: Cursor, dotted: bool) -> list[Identifier]:
         name = c.name("the name of a variable")
         if name is None:
             return names
-        while dotted and c.tok.kind == "." and c.peek().kind == "name":
-            c.advance()
-            part = c.advance()
-            span = Span(c.source, name.span.start, part.end)
-            name = Identifier(span, f"{name.name}.{part.text}")
+        while dotted and c.tok.kind in (".", "["):
+            longer = part_of_path(c, name)
+            if longer is None:
+                break
+            name = longer
         names.append(name)
         if not c.accept(","):
             return names
+
+
+def part_of_path(c: Cursor, path: Identifier) -> Identifier | None:
+    """`path` and the `.name` or `[1, 2]` at hand; None where there is none."""
+    if c.tok.kind == "." and c.peek().kind == "name":
+        c.advance()
+        token = c.advance()
+        text = f"{path.name}.{token.text}"
+    elif c.tok.kind == "[":
+        opening = c.advance()
+        text = path.name + "["
+        while c.tok.kind in ("literal", "-", ","):
+            text += c.advance().text
+        text += "]"
+        if not c.closing("]", opening):
+            return None
+    else:
+        return None
+    return Identifier(Span(c.source, path.span.start, c.end), text)
 
 
 def _location(c: Cursor) -> Direct | None:
