@@ -218,7 +218,9 @@ class Variables:
         if isinstance(v.type, list) and v.type[0] == "struct":
             for name, t, offset, _, _, *bit in self.types[v.type[1]]["fields"]:
                 yield from self.leaves(
-                    Variable(f"{v.path}.{name}", t, v.offset + offset, _bit(bit), v.retain, v.read_only)
+                    Variable(
+                        f"{v.path}.{name}", t, v.offset + offset, _bit(bit), v.retain, v.read_only
+                    )
                 )
         elif isinstance(v.type, list) and v.type[0] == "array":
             _, bounds, element, step = v.type

@@ -28,7 +28,6 @@ CODES: dict[str, str] = {
     "E0104": "expression expected",
     "E0105": "'=' where ':=' is needed",
     "E0106": "':=' in an expression",
-    "E0107": "not supported yet",
     "E0108": "nested too deeply",
     "E0109": "misspelt keyword",
     "E0110": "braces do not make a block",

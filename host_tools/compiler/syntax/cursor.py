@@ -41,7 +41,6 @@ ADVICE = {
     "E0102": "add what is missing",
     "E0100": "remove it, or add what is missing before it",
     "E0104": "write a variable, a literal or a call",
-    "E0107": "say it in another way; this version of the compiler steps over it",
     "E0115": "a name begins with a letter or an underscore",
     "E0116": "write a type, for example INT",
 }

@@ -273,7 +273,7 @@ def _block_of_pou(c: Cursor, kind: str, late: bool) -> VarBlock | None:
     return None if found in ("VAR_GLOBAL", "VAR_CONFIG", "VAR_ACCESS") else block
 
 
-# --- what later versions bring ---------------------------------------------------------------
+# --- what stands in the wrong place ----------------------------------------------------------
 
 
 def unsupported_part(c: Cursor, told: set[str]) -> None:
@@ -287,8 +287,14 @@ def unsupported_part(c: Cursor, told: set[str]) -> None:
                 f"{word} outside of a FUNCTION_BLOCK, CLASS, INTERFACE or PROGRAM",
                 help="move it before the END_FUNCTION_BLOCK it belongs to",
             )
+        elif PARTS[word] in ("END_STEP", "END_TRANSITION"):
+            c.error(
+                "E0376",
+                f"{word} outside of a PROGRAM or FUNCTION_BLOCK",
+                help="move it before the END_PROGRAM it belongs to",
+            )
         else:
-            c.error("E0107", f"{word} is not supported yet")
+            c.error("E0117", f"expected a declaration, found '{c.tok.text}'", help="add its name")
     end = PARTS[word]
     depth = 0
     while c.tok.kind != "eof":
