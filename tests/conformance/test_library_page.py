@@ -1,4 +1,4 @@
-"""The examples of docs/library.md print what the page says."""
+"""The examples of docs/library/ print what the pages say; the timing diagrams are of a run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 
 from host_tools.cli import main
 from host_tools.compiler import library_index
+from tests.conformance import timing
 
-PAGE = Path(__file__).parents[2] / "docs/library.md"
+PAGES = sorted((Path(__file__).parents[2] / "docs/library").glob("*.md"))
 EXAMPLE = re.compile(
     r"```st\n(.*?)```\n\n```text\n\$ takt (run (\w+\.st)[^\n]*)\n(.*?)```", re.DOTALL
 )
@@ -19,7 +20,7 @@ EXAMPLE = re.compile(
 
 def examples() -> list[tuple[str, str, str, str]]:
     """Program, command, file name, output."""
-    return EXAMPLE.findall(PAGE.read_text(encoding="utf-8"))
+    return [e for page in PAGES for e in EXAMPLE.findall(page.read_text(encoding="utf-8"))]
 
 
 def printed(text: str) -> str:
@@ -49,3 +50,21 @@ def test_every_own_block_has_an_example() -> None:
     programs = " ".join(program for program, *_ in examples())
     assert own == {name for name in own if re.search(rf"\b{name}\b", programs)}
     assert len(own) == 13
+
+
+DIAGRAMS = [d for page in PAGES for d in timing.diagrams(page)]
+
+
+@pytest.mark.parametrize("diagram", DIAGRAMS, ids=lambda d: d.head)
+def test_timing_diagram(diagram: timing.Diagram) -> None:
+    assert timing.drawn(diagram).text == diagram.text
+
+
+def test_every_standard_block_has_its_diagram() -> None:
+    shown = {d.block.removesuffix("_UDINT") for d in DIAGRAMS}
+    assert {"SR", "RS", "R_TRIG", "F_TRIG", "CTU", "CTD", "CTUD", "TP", "TON", "TOF"} <= shown
+    text = (PAGES[0].parent / "blocks.md").read_text(encoding="utf-8")
+    standard = {e.name for e in library_index.index().values()
+                if e.kind == "FUNCTION_BLOCK"
+                and e.file in ("blocks.st", "counters.st", "timers.st")}  # fmt: skip
+    assert {name for name in standard if not re.search(rf"\b{name}\b", text)} == set()
