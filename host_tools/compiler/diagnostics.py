@@ -85,6 +85,14 @@ class Reporter:
         self._seen.add(key)
         self.diagnostics.append(Diagnostic(code, message, span, label, tuple(others), help))
 
+    def is_first(self, *what: str) -> bool:
+        """Whether this is asked for the first time: what is missing is missed wherever it is
+        used, and told once."""
+        key = ("", 0, 0, "\0".join(what))
+        first = key not in self._seen
+        self._seen.add(key)
+        return first
+
     def end_of_syntax(self) -> None:
         """What was reported up to here is wrong in its form. Later reports that may be about the
         same mistakes are dropped: on the same line, or about a text that holds one."""

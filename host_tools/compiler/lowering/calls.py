@@ -135,6 +135,9 @@ def call(
                 return None
             if testing.is_for_tests(body, node, callee):
                 return None
+            if fold(callee.name) in body.unknown:
+                return None
+            body.unknown.add(fold(callee.name))
             known = body.declarations.pou_names() + standard.names() + body.names()
             body.reporter.report(
                 "E0207",
@@ -527,12 +530,14 @@ def _meant_assignment(body: Body, a: tree.Argument, names: list[str]) -> bool:
 
 
 def _no_parameter(body: Body, ident: tree.Identifier, callee: str, known: list[str]) -> None:
+    near = did_you_mean(ident.name, known)
+    if not near and not body.reporter.is_first("E0252", callee, fold(ident.name)):
+        return
     body.reporter.report(
         "E0252",
         f"{callee} has no parameter '{ident.name}'",
         ident.span,
-        help=did_you_mean(ident.name, known)
-        or (f"it has {', '.join(known)}" if known else "it has no parameters at all"),
+        help=near or (f"it has {', '.join(known)}" if known else "it has no parameters at all"),
     )
 
 

@@ -388,11 +388,14 @@ def no_member(body: Body, t: FbType | InterfaceType, name: str, span: Span) -> N
             for f in t.fields.values()
             if f.section in ("VAR_INPUT", "VAR_OUTPUT") or f.access == "PUBLIC"
         ] + names
+    near = did_you_mean(name, names)
+    if not near and not body.reporter.is_first("E0231", str(t), name.upper()):
+        return
     body.reporter.report(
         "E0231",
         f"{t} has no member '{name}'",
         span,
-        help=did_you_mean(name, names) or f"it has {', '.join(names[:12]) or 'none'}",
+        help=near or f"it has {', '.join(names[:12]) or 'none'}",
     )
 
 

@@ -470,11 +470,14 @@ def member_of(body: Body, base: Place, node: tree.Member, write: bool) -> Place 
         return None
     if field is None:
         names = [f.name for f in t.fields.values()]
+        near = did_you_mean(name, names)
+        if not near and not body.reporter.is_first("E0231", str(t), fold(name)):
+            return None
         body.reporter.report(
             "E0231",
             f"{t} has no member '{name}'",
             node.span,
-            help=did_you_mean(name, names) or f"it has {', '.join(names[:12]) or 'none'}",
+            help=near or f"it has {', '.join(names[:12]) or 'none'}",
         )
         return None
     if isinstance(t, FbType) and not _is_inside(body, field, base):

@@ -47,6 +47,11 @@ ADVICE = {
 """What to do where there is nothing more particular to say."""
 
 
+_INDENTED = frozenset({"END_IF", "END_CASE", "END_FOR", "END_WHILE", "END_REPEAT"})
+_GO_ON = frozenset({"ELSE", "ELSIF", "UNTIL", "THEN", "DO", "OF"})
+_MOST_TOKENS = 10_000
+
+
 class Cursor:
     """A place in a list of tokens. `tok` is the token at hand, `end` the end of the one before.
 
@@ -423,6 +428,8 @@ class Cursor:
             self.excused.remove(end)
             return
         others = [Label(self.of(opening), f"{opening.kind} begins here")]
+        if not self._is_near(self.index):
+            others += self._place_by_indentation(opening, end)
         if found.kind in END_KEYWORDS and found.kind not in self.open:
             self.error(
                 "E0103",
@@ -440,6 +447,28 @@ class Cursor:
                 help=f"add '{end}' before {self.found()}",
             )
         self.broken = False
+
+    def _place_by_indentation(self, opening: Token, end: str) -> list[Label]:
+        """Where the block that `opening` began ends to the eye: before the first line that does
+        not stand further right."""
+        if end not in _INDENTED:
+            return []
+        column = self._column(opening)
+        at = bisect_left(self.tokens, opening.start, key=lambda t: t.start) + 1
+        for number in range(at, min(self.index, at + _MOST_TOKENS)):
+            token = self.tokens[number]
+            before = self.tokens[number - 1]
+            if self.source.text.find("\n", before.end, token.start) < 0:
+                continue
+            if self._column(token) > column or token.kind in _GO_ON:
+                continue
+            if end == "END_CASE" and self.tokens[number + 1].kind in (":", ",", ".."):
+                continue  # a label
+            return [Label(self.of(token), f"by the indentation, {end} belongs before this")]
+        return []
+
+    def _column(self, token: Token) -> int:
+        return token.start - self.source.text.rfind("\n", 0, token.start) - 1
 
     def next_firm(self) -> str:
         """The next of the keywords that start or end something."""
