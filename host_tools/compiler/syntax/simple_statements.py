@@ -89,7 +89,8 @@ def simple_statement(c: Cursor) -> Statement | None:
         statement = Assign(c.span(start), target, value, op, tuple(more))
         c.semicolon("the assignment")
         return statement
-    if isinstance(target, Call) and c.tok.kind not in ("THEN", "DO", "OF"):
+    compared = c.tok.kind in OPERATORS and c.ahead("THEN", "DO") is not None
+    if isinstance(target, Call) and c.tok.kind not in ("THEN", "DO", "OF") and not compared:
         call = CallStatement(target.span, target)
         c.semicolon("the call")
         return call
