@@ -40,13 +40,15 @@ class Site:
 @record(eq=False)
 class Facts:
     """`mentioned`: folded names whose meaning is not known here; any variable of such a name
-    counts as used. `alternatives`: the branches of a statement, by its id, that together are every
-    way past it; `leaving`: where statements stand some of whose branches leave."""
+    counts as used; `members`: those after a point, which may be variables of a function block,
+    seen by its own methods. `alternatives`: the branches of a statement, by its id, that together
+    are every way past it; `leaving`: where statements stand some of whose branches leave."""
 
     reads: dict[Key, Span] = field(default_factory=dict)
     writes: dict[Key, Span] = field(default_factory=dict)
     called: set[Key] = field(default_factory=set)
     mentioned: set[str] = field(default_factory=set)
+    members: set[str] = field(default_factory=set)
     sites: dict[tuple[Key, str], list[Site]] = field(default_factory=dict)
     alternatives: dict[int, set[int]] = field(default_factory=dict)
     leaving: dict[int, Span] = field(default_factory=dict)

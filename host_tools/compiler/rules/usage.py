@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from host_tools.compiler import tree
 from host_tools.compiler.declarations import Declarations, Declared, declared
 from host_tools.compiler.diagnostics import Label, Reporter
+from host_tools.compiler.heritage import own_members
 from host_tools.compiler.rules.facts import Facts
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import ArrayType, FbType, RefType, Type
@@ -34,6 +35,12 @@ def check(
             usage.global_(found)
 
 
+def _is_object(t: Type) -> bool:
+    """Whether an instance is used by its methods, and may be without calling it itself; or has
+    nothing that a call could run."""
+    return isinstance(t, FbType) and bool(t.members or t.type_id or not t.pou.body)
+
+
 class _Usage:
     def __init__(
         self, reporter: Reporter, names: Declarations, facts: Facts, outside: frozenset[str]
@@ -50,10 +57,17 @@ class _Usage:
 
     def pou(self, pou: tree.Pou) -> None:
         self._result(pou)
+        for _, method in own_members(pou.methods, pou.properties):
+            self.method(method)
+        is_object = bool(pou.methods or pou.properties or pou.extends)
         for found in declared(pou.blocks):
             block, decl, ident = found
             self._hides(pou, block, ident)
             if self._is_known(ident) or decl.location is not None:
+                continue
+            if "PUBLIC" in block.qualifiers or "INTERNAL" in block.qualifiers:
+                continue
+            if is_object and fold(ident.name) in self.facts.members:
                 continue
             if fold(ident.name) in ("EN", "ENO"):
                 continue
@@ -63,6 +77,13 @@ class _Usage:
                 self._parameter(pou, found)
             elif (pou.body or pou.sfc) and block.kind == "VAR_OUTPUT":
                 self._output(pou, found)
+
+    def method(self, method: tree.Pou) -> None:
+        """Its parameters are those that an interface or a base may ask for."""
+        self._result(method)
+        for found in declared(method.blocks):
+            if found[0].kind in (*_OWN, "VAR_INST") and not self._is_known(found[2]):
+                self._own(method, found)
 
     def _type(self, decl: tree.VarDecl) -> Type:
         t = self.names.resolve(decl.type)
@@ -85,7 +106,8 @@ class _Usage:
             return
         t = self._type(decl)
         if isinstance(t, FbType):
-            self._never_called(ident, t)
+            if not _is_object(t):
+                self._never_called(ident, t)
         elif not read and not isinstance(t, RefType):
             if not (_KEPT & block.qualifiers):
                 self._never_read(pou, ident)
@@ -129,7 +151,8 @@ class _Usage:
         if key not in facts.reads and key not in facts.writes:
             self._never_used(ident, "constant" if "CONSTANT" in block.qualifiers else "variable")
         elif "CONSTANT" not in block.qualifiers and isinstance(self._type(decl), FbType):
-            self._never_called(ident, self._type(decl))
+            if not _is_object(self._type(decl)):
+                self._never_called(ident, self._type(decl))
         elif (
             key not in facts.writes
             and decl.init is None
@@ -186,14 +209,16 @@ class _Usage:
         )
 
     def _result(self, pou: tree.Pou) -> None:
-        if pou.kind != "FUNCTION" or pou.result is None or not pou.body:
+        if pou.kind not in ("FUNCTION", "METHOD") or pou.result is None or not pou.body:
             return
+        if pou.kind == "METHOD" and fold(pou.name.name).startswith("FB_"):
+            return  # FB_Init and its kin have a result that nobody looks at
         name = pou.name
         if id(name.span) in self.facts.writes:
             return
         self.reporter.report(
             "W0321",
-            f"FUNCTION {name.name} never sets its result",
+            f"{pou.kind} {name.name} never sets its result",
             name.span,
             help=f"assign it: {name.name} := …;",
         )

@@ -37,6 +37,10 @@ class Walk:
         self.pou: tree.Pou | None = None
         self.in_body = False
         self._parameters: dict[int, list[tuple[str, str]]] = {}
+        self._methods: set[str] = set()
+        for pou in declarations.pous.values():
+            self._methods |= {fold(m.name.name) for m in pou.methods}
+            self._methods |= {fold(p.name.name) for p in pou.properties}
 
     # --- declarations ------------------------------------------------------------------------
 
@@ -282,16 +286,28 @@ class Walk:
         symbol = self.notes.symbols.get(id(node.span))
         if symbol is None:
             self.facts.mentioned.add(fold(node.name))
+            self._maybe_accessor(node.name, node)
             return
         key = id(symbol.span)
         self.facts.reads.setdefault(key, node.span)
         self.events.append(("read", key, node.span))
+
+    def _maybe_accessor(self, name: str, node: tree.Expr) -> None:
+        """What looks like a variable may be a property, which runs statements."""
+        if fold(name) in self._methods:
+            self.events.append(("all", 0, node.span))
 
     def _direct(self, node: tree.Direct) -> None:
         self.events.append(("all", 0, node.span))
 
     def _member(self, node: tree.Member) -> None:
         self.expr(node.base)
+        self._name_of_member(node)
+
+    def _name_of_member(self, node: tree.Member) -> None:
+        if not isinstance(self.type_of(node.base), StructType):
+            self.facts.members.add(fold(node.name))
+            self._maybe_accessor(node.name, node)
 
     def _index(self, node: tree.Index) -> None:
         self.expr(node.base)
@@ -359,8 +375,11 @@ class Walk:
         if pou is not None:
             self.events.append(("all", 0, node.span))
             return self._sections(pou, block=False)
+        self._maybe_accessor(callee.name, node)
         if name in _TAKES_ADDRESS:
             return None
+        if name in ("__QUERYINTERFACE", "__QUERYPOINTER"):
+            return [("", "VAR_INPUT"), ("", "VAR_IN_OUT")]
         numbers.conversion(self, node, name)
         found = self.declarations.find_pou(callee.name, callee.span)
         return self._sections(found, block=False) if found is not None else []
@@ -454,6 +473,8 @@ class Walk:
             if isinstance(base, tree.Index):
                 for one in base.indices:
                     self.expr(one)
+            else:
+                self._name_of_member(base)
             base = base.base
         if isinstance(base, tree.Direct):
             if whole and base.area == "Q":
