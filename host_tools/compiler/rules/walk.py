@@ -19,6 +19,7 @@ from host_tools.compiler.types import ArrayType, FbType, RefType, StructType, Ty
 GOES_ON, SOME_LEAVE, LEAVES = 0, 1, 2
 """What a statement does to those after it: nothing; some of its branches leave; all do."""
 
+_CHART_CONTROLS = {"SFCINIT", "SFCRESET", "SFCPAUSE", "SFCCURRENTSTEP"}  # docs/sfc.md
 _TAKES_ADDRESS = ("ADR", "REF")
 _PARAMETERS = ("VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT")
 
@@ -47,6 +48,8 @@ class Walk:
     def declaration(self, d: tree.Declaration) -> None:
         if isinstance(d, tree.Pou):
             self.pou = d
+            if d.sfc is not None:
+                self.facts.mentioned |= _CHART_CONTROLS
             self.in_body = True
             self.events = []
             self.block(d.body)
