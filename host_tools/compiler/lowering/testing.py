@@ -444,7 +444,10 @@ def _instance(body: Body, node: tree.Expr, word: str) -> Place | None:
         )
         return None
     assert body.harness is not None
-    body.harness.blocks.add(id(where.type.pou))
+    of: FbType | None = where.type
+    while of is not None:
+        body.harness.blocks.add(id(of.pou))
+        of = of.base
     return where
 
 
@@ -571,9 +574,10 @@ def prologue(body: Body, pou: tree.Pou) -> None:
             body.make_return()
         _count(body, _static(function.calls))
         body.emit(ir.If(ir.Load("b1", _static(function.flag)), tuple(leaving)))
-    elif body.this is not None and id(pou) in h.blocks and MOCKED in body.this.fields:
+    elif body.this is not None and id(body.this.pou) in h.blocks and MOCKED in body.this.fields:
         fields = body.this.fields
-        _count(body, ir.Addr("self", fields[CALLS].offset))
+        if pou is body.this.pou:
+            _count(body, ir.Addr("self", fields[CALLS].offset))
         mocked = ir.Load("b1", ir.Addr("self", fields[MOCKED].offset))
         with body.nested() as leaving:
             body.make_return()
