@@ -36,7 +36,8 @@ class FileCoverage:
     def missed_branches(self) -> list[Point]:
         """Branches never taken of statements that were reached."""
         dead = set(self.missing_lines)
-        return [p for p in self.missed if p.branch and p.span.line not in dead]
+        found = [p for p in self.missed if p.branch and p.span.line not in dead]
+        return sorted(found, key=lambda p: p.span.start)
 
 
 @record(eq=False)
