@@ -79,7 +79,8 @@ class Options:
     """`areas`: least sizes in bytes of "IX", "IW", ... (what the wiring file needs). `rules`: also
     look for what compiles and is hardly meant; `outside` are folded names that the wiring file
     uses, so that these rules know of it. `tests`: build what runs the TEST blocks in place of the
-    tasks; `coverage`: the indices of the sources whose statements note that they were reached."""
+    tasks; `coverage`: the indices of the sources whose statements note that they were reached;
+    `test_sources` of those that hold tests alone."""
 
     areas: dict[str, int] = field(default_factory=dict)
     budget: int = DEFAULT_BUDGET
@@ -87,6 +88,7 @@ class Options:
     outside: frozenset[str] = frozenset()
     tests: bool = False
     coverage: frozenset[int] = frozenset()
+    test_sources: frozenset[int] = frozenset()
 
 
 @record()

@@ -124,6 +124,7 @@ class Declarations:
         self._evaluating: list[tree.Identifier] = []
         self._locals: dict[int, dict[str, Declared]] = {}
         self.has_mocks = False
+        self.test_sources: frozenset[int] = frozenset()
         self._extents: dict[Source, list[tuple[int, tree.Pou | tree.TestBlock]]] = {}
         self.naming = Scopes(self.units, reporter, self._declared_at, self._all_names)
         self._collect()

@@ -64,6 +64,7 @@ class TestLinker(Linker):
         options = replace(options, budget=BUDGET)
         super().__init__(units, sources, reporter, options)
         self.names.has_mocks = any("MOCK" in f.source.text.upper() for f in self.tests)
+        self.names.test_sources = options.test_sources
         self.harness = Harness(self._take, dry=False)
 
     def _configure(self) -> tuple[list[TaskPlan], list[ProgramInstance]]:

@@ -65,12 +65,19 @@ def test_diagnostics(project: Project) -> list[Diagnostic]:
     """What is wrong in the test files of a project whose program is sound."""
     shown = {source.name for source in project.tests}
     sources = [*project.sources, *project.tests]
-    found = compile_sources(sources, _options(project, tests=True)).diagnostics
+    found = compile_sources(sources, _options(project)).diagnostics
     return [d for d in found if d.span.source.name in shown]
 
 
-def _options(project: Project, tests: bool, covered: int = 0) -> Options:
-    return Options(areas=project.wiring.areas(), tests=tests, coverage=frozenset(range(covered)))
+def _options(project: Project, covered: int = 0) -> Options:
+    """For a build of the sources with the test files behind them."""
+    count = len(project.sources)
+    return Options(
+        areas=project.wiring.areas(),
+        tests=True,
+        coverage=frozenset(range(covered)),
+        test_sources=frozenset(range(count, count + len(project.tests))),
+    )
 
 
 def build(project: Project, *, coverage: bool = False, on: str = "host") -> TestBuild:
@@ -81,7 +88,7 @@ def build(project: Project, *, coverage: bool = False, on: str = "host") -> Test
     if not sources:
         raise Failure(f"'{project.name}' has no sources", _HOW, USAGE)
     whole = replace(project, sources=sources, names=names, tests=(), test_names=())
-    compilation = compile_sources(sources, _options(project, True, covered))
+    compilation = compile_sources(sources, _options(project, covered))
     errors = [d for d in (*project.diagnostics, *compilation.diagnostics) if d.is_error]
     if errors or compilation.program is None or compilation.layout is None:
         raise Rejected(whole, errors)

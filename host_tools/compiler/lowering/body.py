@@ -32,7 +32,8 @@ class Body:
     `function` gives the Func name of a callee and makes sure that it is lowered. `scope` holds
     what is known besides `symbols`: the variables around a method, constants of a base. `program`
     is the instance of a PROGRAM that a body or method belongs to, with its `program_members`.
-    `harness` is there in a build for tests, and in the tests themselves (`in_test`).
+    `harness` is there in a build for tests, and in the tests themselves (`in_test`); these, and
+    what stands in test files, are `privileged`: they may write inputs and see inner variables.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Body:
         self.action: Callable[[tree.Pou, tree.Action], str] | None = None
         self.harness: Harness | None = None
         self.in_test = False
+        self.privileged = False
         self.image_range: Callable[[], int] | None = None
         self.make_return: Callable[[], None] = lambda: self.emit(ir.Return())
         self._last_mark = -1

@@ -168,7 +168,7 @@ def _no_accessor(body: Body, use: PropertyUse, word: str, what: str, span: Span)
 def _may_use(body: Body, method: Method, name: str, span: Span) -> bool:
     access = heritage.access_of(method.pou.modifiers)
     owner = method.owner
-    if body.in_test:
+    if body.privileged:
         return True
     if access == "PRIVATE":
         fine = body.this is owner

@@ -271,7 +271,7 @@ def _is_step(body: Body, symbol: Symbol, span: Span) -> None:
 
 
 def _input_write(body: Body, span: Span) -> None:
-    if body.in_test:
+    if body.privileged:
         return
     body.reporter.report(
         "E0242",
@@ -459,7 +459,7 @@ def member_of(body: Body, base: Place, node: tree.Member, write: bool) -> Place 
         )
         return None
     field = t.member(fold(name)) if isinstance(t, FbType) else t.fields.get(fold(name))
-    if field is None and body.in_test and isinstance(t, FbType):
+    if field is None and body.privileged and isinstance(t, FbType):
         from host_tools.compiler.lowering.testing import hidden_member
 
         located = hidden_member(body, t, node, write)
@@ -481,13 +481,13 @@ def member_of(body: Body, base: Place, node: tree.Member, write: bool) -> Place 
         )
         return None
     if isinstance(t, FbType) and not _is_inside(body, field, base):
-        if field.access in ("PRIVATE", "PROTECTED") and not body.in_test:
+        if field.access in ("PRIVATE", "PROTECTED") and not body.privileged:
             methods.told_access(body, field.name, field.owner, field.access, node.span, field.span)
             return None
         readable = field.section in ("VAR_INPUT", "VAR_OUTPUT", "STEP")
         if field.section == "VAR" and field.access in ("PUBLIC", "INTERNAL"):
             readable = True
-        open_ = body.in_test and field.section not in ("VAR_IN_OUT", "STEP")
+        open_ = body.privileged and field.section not in ("VAR_IN_OUT", "STEP")
         if not open_ and (not readable or (write and field.section in ("VAR_OUTPUT", "STEP"))):
             body.reporter.report(
                 "E0233",

@@ -85,6 +85,7 @@ def _lower(
 ) -> ir.Func:
     has_self = around.block is not None
     body.pou = pou
+    body.privileged = pou.span.source.index in body.declarations.test_sources
     result: int | None = None
     count = 0
     shown = pou.name.name

@@ -236,7 +236,7 @@ def _function(
 ) -> tuple[ir.Func, Touch]:
     body = make_body()
     body.harness = harness
-    body.in_test = True
+    body.in_test = body.privileged = True
     for variables in around:
         _enter(body, variables)
     _enter(body, own)

@@ -359,6 +359,8 @@ class Walk:
                     section = sections[position][1] if position < len(sections) else "VAR_INPUT"
                     position += 1
             self._argument(a, section)
+        if sections is None:  # what it does with them is not known here
+            self.events.append(("all", 0, node.span))
 
     def _argument(self, a: tree.Argument, section: str) -> None:
         if a.value is None:
