@@ -11,6 +11,8 @@ from host_tools.build import check
 
 EXAMPLES = sorted(p.parent for p in (Path(__file__).parents[2] / "examples").glob("*/takt.toml"))
 NAMES = [folder.name for folder in EXAMPLES]
+REACHED = ("conveyor", "lift", "tank", "traffic")
+"""Whose tests in Structured Text are to reach (nearly) everything; others have some in Python."""
 
 
 @pytest.mark.parametrize("folder", EXAMPLES, ids=NAMES)
@@ -22,6 +24,8 @@ def test_it_checks(folder: Path) -> None:
 def test_its_tests_pass_and_reach_it(folder: Path) -> None:
     done = run_tests(folder, coverage=True)
     assert [(r.name, r.broken) for r in done.failed] == []
+    if folder.name not in REACHED:
+        return
     assert done.coverage is not None
     hit, of = done.coverage.count(False)
     assert hit >= 0.97 * of
