@@ -145,6 +145,7 @@ CODES: dict[str, str] = {
     "E0335": "members of a structure lie over each other",
     "E0336": "type that cannot share its place",
     "E0337": "what overlaps and holds BOOL is used as a whole",
+    "E0338": "generic type outside of the standard functions",
     # E0350-E0369: namespaces, configuration and other systems' dialects
     "E0350": "use of what is INTERNAL to a namespace",
     "E0351": "a name that two namespaces bring",

@@ -42,6 +42,13 @@ if TYPE_CHECKING:
 FIELD_SECTIONS = ("VAR", "VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT", "STEP", "HIDDEN")
 """Blocks whose variables live in the instance."""
 
+_UNDER_ANY = (
+    *("DERIVED", "ELEMENTARY", "MAGNITUDE", "NUM", "REAL", "INT", "UNSIGNED", "SIGNED"),
+    *("DURATION", "BIT", "CHARS", "STRING", "CHAR", "DATE"),
+)
+GENERIC = frozenset(["ANY", *(f"ANY_{one}" for one in _UNDER_ANY)])
+"""The generic types of the standard's own functions (IEC 61131-3:2013, Figure 5)."""
+
 MAX_STRING = 32_767
 MAX_BYTES = 1 << 24
 """The largest array, structure, frame and image."""
@@ -485,6 +492,15 @@ class Declarations:
                 span,
                 label="a type is needed here",
                 help="only types and function blocks can be declared as variables",
+            )
+            return UNKNOWN
+        if key in GENERIC:
+            self.reporter.report(
+                "E0338",
+                f"{key} stands for many types and goes with standard functions only",
+                span,
+                label="one type is needed here",
+                help="write one type, and a FUNCTION for each other type that is needed",
             )
             return UNKNOWN
         known = [*ELEMENTARY, "STRING", "WSTRING", *self.pou_names()]

@@ -9,7 +9,14 @@ from host_tools.compiler import ir, tree
 from host_tools.compiler.constants import round_float, wrap
 from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.ir import INT_RANGE
-from host_tools.compiler.lowering import aggregates, calls, methods, operators, places
+from host_tools.compiler.lowering import (
+    aggregates,
+    calls,
+    methods,
+    operators,
+    places,
+    typed_functions,
+)
 from host_tools.compiler.lowering.body import Body, scalar_const
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import ConstValue, Place, Value
@@ -85,6 +92,8 @@ def _expression(body: Body, node: tree.Expr, expected: Type | None) -> Value:
         case tree.Call():
             value = calls.call(body, node, expected, wants_value=True)
             return behind(body, value) if value is not None else unknown(node.span)
+        case typed_functions.Typed(operand=operand, type=t):
+            return convert(body, expression(body, operand, t), t)
         case tree.Missing():
             return unknown(node.span)
         case tree.ArrayInit() | tree.StructInit() | tree.Repeat():

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable
 from functools import cache
 
-from host_tools.compiler import ir, tree
+from host_tools.compiler import ir, library_index, tree
 from host_tools.compiler.constants import wrap
 from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.lowering import (
@@ -22,6 +22,7 @@ from host_tools.compiler.lowering import (
     pointers,
     representation,
     rounding,
+    typed_functions,
 )
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span, position
@@ -633,6 +634,10 @@ def _concat(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type |
     values = evaluate(body, args)
     if values is None:
         return nothing(node)
+    for i, v in enumerate(values):
+        one = base_of(v.type)
+        if isinstance(one, Elementary) and one.group == "char":
+            values[i] = expressions.convert(body, v, StringType(one.kind == "u16", 1))
     result = values[0]
     for v in values[1:]:
         a, b = base_of(result.type), base_of(v.type)
@@ -789,17 +794,26 @@ def names() -> list[str]:
 
 
 def is_standard(name: str) -> bool:
-    return fold(name) in _functions() or conversions.is_conversion(name)
+    if fold(name) in _functions() or conversions.is_conversion(name):
+        return True
+    return typed_functions.named(name) is not None
 
 
 def call(body: Body, node: tree.Call, name: str, expected: Type | None) -> Value | None:
     """Lower a call of a standard function; None where `name` is none."""
     key = fold(name)
     entry = _functions().get(key)
+    wanted: Type | None = None
+    if entry is None and key not in library_index.index():
+        typed = typed_functions.named(key)
+        if typed is not None:
+            entry, wanted = _functions().get(typed[0]), typed[1]
     if entry is None:
         return conversions.call(body, node, name, expected)
     formal, extensible, handler = entry
     args = _bind(body, node, key, formal, extensible)
     if args is None:
         return nothing(node)
+    if wanted is not None:
+        args = typed_functions.typed(key.rpartition("_")[0], args, wanted)
     return handler(body, node, args, expected)
