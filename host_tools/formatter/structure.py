@@ -167,6 +167,8 @@ class _Reader:
             return self.in_property > 0 and follows.kind not in _NOT_A_PART
         if word == "TEST" and follows.kind == "literal":
             return True
+        if word == "TRANSITION" and follows.kind == "(":
+            return self.peek(2).word == "PRIORITY"
         return follows.kind == "name" and follows.role != "word"
 
     def _at_end_of_accessor(self) -> bool:
