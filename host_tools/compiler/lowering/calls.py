@@ -618,7 +618,9 @@ def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> Value | None
         elif a.value is not None:
             _input(body, a.value, field, instance, after)
     for field in inputs:
-        if field.section == "VAR_IN_OUT" and not _is_given(seen, field.name):
+        # By THIS and SUPER the variables of the call at hand are there already.
+        needed = field.section == "VAR_IN_OUT" and not where.is_self
+        if needed and not _is_given(seen, field.name):
             _no_variable(body, node, field.name, field.type, field.span)
     places.note_write(body, where, node.span)
     methods.call_body(body, where, t, node, instance)

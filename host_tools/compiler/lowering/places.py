@@ -299,11 +299,20 @@ def symbol_place(body: Body, symbol: Symbol, span: Span, write: bool) -> Place:
         made.addr = ir.Addr("ptr", 0, (), ir.Local("u32", symbol.offset))
         made.dynamic = True
     elif symbol.storage == "selfref":
-        made.addr = ir.Addr("ptr", 0, (), ir.Load("u32", ir.Addr("self", symbol.offset)))
+        pointer = _bound(body, ir.Load("u32", ir.Addr("self", symbol.offset)), span)
+        made.addr = ir.Addr("ptr", 0, (), pointer)
         made.dynamic = True
     else:
         made.local = symbol.offset
     return made
+
+
+def _bound(body: Body, pointer: ir.Expr, span: Span) -> ir.Expr:
+    """The address that a VAR_IN_OUT stands for. A method may be called before the block itself
+    has ever been, and then there is none."""
+    if body.pou is not None and body.pou.kind == "METHOD":
+        return ir.NotNull("u32", pointer, position(span))
+    return pointer
 
 
 def touch_area(
@@ -499,7 +508,7 @@ def member_of(body: Body, base: Place, node: tree.Member, write: bool) -> Place 
             )
             return None
     if field.section == "VAR_IN_OUT":
-        pointer = ir.Load("u32", shifted(address(base), field.offset))
+        pointer = _bound(body, ir.Load("u32", shifted(address(base), field.offset)), node.span)
         return Place(field.type, node.span, ir.Addr("ptr", 0, (), pointer), dynamic=True)
     return Place(
         field.type,
