@@ -172,7 +172,7 @@ def _run_there(target: str, program: Program, request: Request) -> Result:
     from host_tools.report import REFRESH_MS, default_watch
     from host_tools.simulation import fault_of
 
-    bundle = program.bundle(_architecture(target, program))
+    bundle = program.bundle(architecture(target, program))
     manifest = bundle.manifest
     options = request.options()
     variables = Variables(program.layout)
@@ -227,7 +227,7 @@ def _tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _architecture(target: str, program: Program) -> str | None:
+def architecture(target: str, program: Program) -> str | None:
     """Of the machine code for a target that is not the project's board."""
     if program.engine == "python":
         return None

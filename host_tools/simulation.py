@@ -23,7 +23,7 @@ from host_tools.failure import Failure
 from host_tools.variables import Variables
 
 
-def _module(program: Program) -> Any:
+def program_module(program: Program) -> Any:
     """The program's logic, ready for a scheduler of this process."""
     if program.engine == "native":
         from host_tools.native.host import NativeProgram
@@ -46,7 +46,7 @@ class Simulation:
         self.program = program
         self.variables = Variables(program.layout)
         manifest = program.manifest()
-        module = _module(program)
+        module = program_module(program)
         try:
             self.image: Any = im.create(
                 manifest["image_size"],

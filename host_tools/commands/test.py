@@ -34,6 +34,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         "-k", metavar="PATTERN", dest="pattern", default="", help="tests with this in their name"
     )
     parser.add_argument("--on", metavar="TARGET", default="host", help="where (default: host)")
+    parser.add_argument(
+        "--engine",
+        choices=["python", "native"],
+        default="python",
+        help="native: as machine code (default: python)",
+    )
     parser.add_argument("--jobs", metavar="N", help="processes at most (default: as useful)")
     parser.add_argument("--junit", metavar="FILE", help="write a JUnit XML report")
     parser.add_argument("--coverage", action="store_true", help="tell what the tests reach")
@@ -51,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
 
         help_ = did_you_mean(options.on, TARGETS) or f"targets are {', '.join(TARGETS)}"
         raise Failure(f"there is no target '{options.on}' for tests", help_, USAGE)
-    project, files = _project(options.paths)
+    project, files = _project(options.paths, options.engine)
     coverage = options.coverage or options.coverage_html is not None
     with Progress(f"compiling {project.name}"):
         built = build(project, coverage=coverage, on=options.on)
@@ -100,16 +106,16 @@ def _jobs(text: str | None) -> int | None:
     return int(text)
 
 
-def _project(paths: list[str]) -> tuple[Project, list[str]]:
+def _project(paths: list[str], engine: str) -> tuple[Project, list[str]]:
     """The project, and the files whose tests are wanted. Test files alone belong to the project
     around them, if there is one."""
     places = [Path(p) for p in paths]
     if places and all(p.suffix.lower() == ".st" and is_test_file(p.name) for p in places):
         for folder in places[0].resolve().parents:
             if all(p.is_file() for p in places) and (folder / "takt.toml").is_file():
-                project = load(folder)
+                project = load(folder, engine=engine)
                 known = {str(Path(s.name).resolve()) for s in project.tests}
                 if all(str(p.resolve()) in known for p in places):
                     return project, paths
                 break
-    return load(*paths), []
+    return load(*paths, engine=engine), []

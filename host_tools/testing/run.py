@@ -6,7 +6,6 @@ import os
 import struct
 import sys
 import time
-import types
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from host_tools.compiler.source import Source, Span, unpack_position
 from host_tools.compiler.types import ELEMENTARY, StringType, Type
 from host_tools.failure import DEVICE, USAGE, Failure
 from host_tools.render import Progress
+from host_tools.simulation import program_module
 from host_tools.testing.build import TestBuild
 from host_tools.testing.results import Broken, Result, Run
 from host_tools.values import time_text, value_text
@@ -93,8 +93,7 @@ class _Session:
     def _here(self, progress: Progress) -> list[Case]:
         """Run tests for a while; those that are left where others should help."""
         program = self.build.program
-        module = types.ModuleType("program")
-        exec(compile(program.python(), "program.py", "exec"), module.__dict__)
+        module = program_module(program)
         size, initial = program.ir.image_size, initial_part(program.ir.initial)
         image: Any = im.create(size, 1, bytes(8), initial).data
         tests: Any = Tests(module, image, self.reader.suite)
@@ -102,7 +101,8 @@ class _Session:
         left: list[Case] = []
         for at, case in enumerate(self.cases):
             start = time.perf_counter()
-            if start - begin > _ALONE_S and self.jobs > 1 and at < len(self.cases) - 1:
+            late = start - begin > _ALONE_S and program.engine == "python"
+            if late and self.jobs > 1 and at < len(self.cases) - 1:
                 left = self.cases[at:]
                 break
             failed, code, position, error = tests.run(case.number)
@@ -151,15 +151,17 @@ class _Session:
     @contextmanager
     def _agent(self, options: dict[str, Any], progress: Progress) -> Iterator[Any]:
         from host_tools.remote import ProcessAgent, find_micropython
+        from host_tools.runs import architecture
 
         program = self.build.program
+        native = architecture(self.on, program) if self.on != "host" else None
         if self.on == "pico":
             from host_tools.deployment import check_board, start_run
             from host_tools.runs import open_link
 
             with open_link("pico", progress) as link:
                 check_board(link, None)
-                yield start_run(link, program.bundle(), options, progress.say)
+                yield start_run(link, program.bundle(native), options, progress.say)
             return
         if self.on == "host":
             # Python source is all that another Python needs.
@@ -167,7 +169,7 @@ class _Session:
             parts["initial"] = initial_part(program.ir.initial)
             bundle, executable = Bundle(program.manifest(), parts), sys.executable
         else:
-            bundle, executable = program.bundle(), find_micropython()
+            bundle, executable = program.bundle(native), find_micropython()
         agent = ProcessAgent(executable, bundle, options, progress.say)
         try:
             yield agent

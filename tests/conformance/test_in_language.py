@@ -7,11 +7,17 @@
 from __future__ import annotations
 
 import re
+import struct
+import types
 from functools import cache
 from pathlib import Path
 
 import pytest
+from reference import Fault, Interpreter
 
+from controller import image as im
+from controller.testing import Tests
+from host_tools.bundle import initial_part
 from host_tools.project import load
 from host_tools.testing.build import TestBuild, build
 from host_tools.testing.results import Result
@@ -24,8 +30,8 @@ TEST = re.compile(r"^(TEST '|SETUP|TEARDOWN|END_TEST|END_TEARDOWN)")
 
 
 @cache
-def built(path: Path) -> TestBuild:
-    return build(load(path), coverage=True)
+def built(path: Path, engine: str = "python") -> TestBuild:
+    return build(load(path, engine=engine), coverage=True)
 
 
 def expected(path: Path) -> dict[int, tuple[str, str]]:
@@ -46,10 +52,14 @@ def told(result: Result) -> tuple[int, tuple[str, str]] | None:
     return broken.span.line, ("fails" if broken.kind == "assertion" else "fault", said)
 
 
-@pytest.mark.parametrize("target", ["host", "micropython"])
+TARGETS = ("python host", "python micropython", "native host", "native micropython")
+
+
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_tests_come_out_as_they_say(path: Path, target: str) -> None:
-    one = built(path)
+    engine, target = target.split()
+    one = built(path, engine)
     done = run(one, one.choose(), on=target)
     wrong = [t for r in done.results if (t := told(r)) is not None]
     assert dict(wrong) == expected(path)
@@ -66,3 +76,33 @@ def test_targets_reach_the_same_statements(path: Path) -> None:
         coverage = run(one, cases, on=target, jobs=2).coverage
         texts.append(coverage.json() if coverage is not None else None)
     assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_the_reference_agrees(path: Path) -> None:
+    """Every byte but those of the stack is the same after a test on the independent interpreter
+    of the IR."""
+    one = built(path)
+    program, suite = one.program.ir, one.suite
+    module = types.ModuleType("program")
+    exec(compile(one.program.python(), "program.py", "exec"), module.__dict__)
+    initial = initial_part(program.initial)
+    wanted = im.create(program.image_size, 1, bytes(8), initial).data
+    tests = Tests(
+        module, wanted, {"selector": suite.selector, "failed": suite.failed, "cover": [0, 0]}
+    )
+    for _, case in suite.cases():
+        if case.name == "a loop without an end":
+            continue  # it would take the interpreter minutes
+        failed, code, position, _ = tests.run(case.number)
+        image = im.create(program.image_size, 1, bytes(8), initial).data
+        struct.pack_into("<I", image, suite.selector, case.number)
+        fault = 0, 0
+        try:
+            Interpreter(program, image).run()
+        except Fault as caught:
+            fault = caught.code, caught.pos
+        assert fault == (code, position)
+        assert struct.unpack_from("<I", image, suite.failed)[0] == failed
+        end = program.tasks[0].stack
+        assert bytes(image[:end]) == bytes(wanted[:end]), case.name
