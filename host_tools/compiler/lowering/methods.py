@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from host_tools.compiler import heritage, ir, tree
 from host_tools.compiler.diagnostics import Label, did_you_mean
-from host_tools.compiler.lowering import calls, expressions, places
+from host_tools.compiler.lowering import calls, control, expressions, places
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Place, PropertyUse, Value
 from host_tools.compiler.tree import fold
@@ -248,6 +248,11 @@ def _call(
     if wants_value and method.pou.result is None:
         calls.no_value(body, node, "give the METHOD a result type, or")
         return None
+    if control.has_control(node):
+        known = [fold(p.name) for p in calls.parameters(body, method.pou)]
+        return control.controlled(
+            body, node, known, None, lambda n: _invoke(body, n, receiver, key, method)
+        )
     return _invoke(body, node, receiver, key, method)
 
 

@@ -693,7 +693,7 @@ def _sizeof(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type |
         return nothing(node)
     if where is not None and isinstance(t, OpenArrayType):
         return Value(UDINT, open_arrays.size_of(where), node.span)
-    return expressions.constant_value(UDINT, size_align(t)[0], node.span)
+    return expressions.constant_value(ANY_INT, size_align(t)[0], node.span)
 
 
 def _bits_of(source: Elementary, target: Elementary) -> Handler:
