@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from tests.conformance import independent_values as iv
 from tests.conformance.independent_blocks import Block
-from tests.conformance.independent_expressions import (
+from tests.conformance.independent_expressions import Expressions
+from tests.conformance.independent_types import (
     Array,
     E,
     Env,
-    Expressions,
     Struct,
     Subrange,
     Type,

@@ -20,7 +20,7 @@ from host_tools.variables import Variables
 from tests.conformance import independent_values as iv
 from tests.conformance.independent_blocks import BLOCKS, Block
 from tests.conformance.independent_bodies import INDENT, Body, Instance, Return, indented, sequence
-from tests.conformance.independent_expressions import (
+from tests.conformance.independent_types import (
     Array,
     Enum,
     Env,
