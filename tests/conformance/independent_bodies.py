@@ -11,9 +11,11 @@ from tests.conformance import independent_values as iv
 from tests.conformance.independent_blocks import Block
 from tests.conformance.independent_expressions import Expressions
 from tests.conformance.independent_types import (
+    NULL,
     Array,
     E,
     Env,
+    Fault,
     Struct,
     Subrange,
     Type,
@@ -76,6 +78,7 @@ class Body(Expressions):
         self.instances: list[Instance] = []
         self.counters: list[V] = []
         self.guards: list[V] = []
+        self.references: list[tuple[str, Type]] = []
         self.in_loop = 0
 
     def block(self, depth: int, low: int = 1, high: int = 3) -> list[S]:
@@ -83,6 +86,7 @@ class Body(Expressions):
 
     def statement(self, depth: int) -> S:
         forms: list[Callable[[int], S | None]] = [self.assign] * 8 + [self.part, self.calling]
+        forms += [self.latch, self.chain, self.piece, self.split, self.bind, self.through]
         forms += [self.instance] * 2
         if depth > 0:
             forms += [self.branch, self.branch, self.case, self.loop, self.loop, self.circle]
@@ -147,6 +151,106 @@ class Body(Expressions):
             holder[key] = iv.wrap(x, t)
 
         return S([f"{v.text}.%X{bit} := {e.text};"], run)
+
+    def latch(self, depth: int) -> S | None:
+        v = self.reach("BOOL", write=True)
+        if v is None:
+            return None
+        variable, on, e = v, self.chance(0.5), self.expr("BOOL", 2)
+
+        def run(env: Env) -> None:
+            if e.ev(env):
+                variable.write(env, on)
+
+        return S([f"{v.text} {'S=' if on else 'R='} {e.text};"], run)
+
+    def chain(self, depth: int) -> S | None:
+        t = self.r.choice(self.scalars)
+        first, second = self.reach(t, write=True), self.reach(t, write=True)
+        if first is None or second is None or "[" in first.text + second.text:
+            return None
+        a, b, e = first, second, self.narrower(t, 2)
+
+        def run(env: Env) -> None:
+            value = e.ev(env)
+            b.write(env, value)
+            a.write(env, value)
+
+        return S([f"{a.text} := {b.text} := {e.text};"], run)
+
+    def piece(self, depth: int) -> S | None:
+        """A byte, word or double word of a longer bit string."""
+        part, kind, n = self.r.choice((("B", "BYTE", 8), ("W", "WORD", 16), ("D", "DWORD", 32)))
+        t = self.r.choice([p for p in PATTERNS if BITS[p] > n])
+        v = self.reach(t, write=True)
+        if v is None:
+            return None
+        variable, e = v, self.expr(kind, 2)
+        at = self.r.randrange(BITS[t] // n)
+        mask = (1 << n) - 1 << at * n
+
+        def run(env: Env) -> None:
+            value = e.ev(env)
+            holder, key = variable.where(env)
+            holder[key] = holder[key] & ~mask | value << at * n
+
+        return S([f"{v.text}.%{part}{at} := {e.text};"], run)
+
+    def split(self, depth: int) -> S | None:
+        """A date and time taken apart, into integers of any type."""
+        found = [self.reach(self.r.choice(INTEGERS), write=True) for _ in range(3)]
+        targets = [v for v in found if v is not None and "[" not in v.text]
+        if len(targets) < 3:
+            return None
+        t = self.r.choice(("DT", "LDT"))
+        e = self.expr(t, 1)
+        picked = sorted(self.r.sample(range(7), 3))  # outputs are assigned in their order
+        made = [(*iv.PARTS[i], v) for i, v in zip(picked, targets, strict=True)]
+        outputs = ", ".join(f"{n} => {v.text}" for n, _, v in made)
+
+        def run(env: Env) -> None:
+            ns = e.ev(env)
+            for _, part, v in made:
+                v.write(env, iv.wrap(part(ns), v.type))
+
+        return S([f"SPLIT_{t}(IN := {e.text}, {outputs});"], run)
+
+    # --- references --------------------------------------------------------------------------
+
+    def bind(self, depth: int) -> S | None:
+        if not self.references:
+            return None
+        name, t = self.r.choice(self.references)
+        found = [v for v in self.variables if v.type == t and v.writable and v.static]
+        if not found or self.chance(0.2):
+            return S([f"{name} := NULL;"], lambda env: env.update({name: None}))
+        v = self.r.choice(found)
+        return S([f"{name} := REF({v.text});"], lambda env: env.update({name: v.where(env)}))
+
+    def through(self, depth: int) -> S | None:
+        if not self.references:
+            return None
+        name, t = self.r.choice(self.references)
+        e = self.narrower(t, 2)
+        v = self.reach(t, write=True)
+        if v is None:
+            return None
+        target, checked = v, not self.chance(self.risk)
+
+        def run(env: Env) -> None:
+            if env[name] is None and checked:
+                return
+            value = e.ev(env)
+            if env[name] is None:
+                raise Fault(NULL)
+            holder, key = env[name]
+            holder[key] = value
+            target.write(env, holder[key])
+
+        lines = [f"{name}^ := {e.text};", f"{v.text} := {name}^;"]
+        if checked:
+            lines = [f"IF {name} <> NULL THEN", *(INDENT + line for line in lines), "END_IF;"]
+        return S(lines, run)
 
     # --- calls -------------------------------------------------------------------------------
 
@@ -233,7 +337,7 @@ class Body(Expressions):
             picked = r.sample(t.values, r.randint(1, len(t.values)))
             labels = [(f"{t.name}#{name}", ((v, v),)) for name, v in picked]
         else:
-            t = r.choice(INTEGERS)
+            t = r.choice((*INTEGERS, *PATTERNS[:3]))
             at, labels = max(iv.limits(t)[0], r.choice((-2, 0, 1))), []
             for _ in range(r.randint(1, 4)):
                 end = at + r.choice((0, 0, 3))
@@ -244,7 +348,7 @@ class Body(Expressions):
                 labels.append((text, ranges))
                 at = end + 4
         selector = self.expr(t, 2)
-        if isinstance(t, str) and self.chance(0.6):
+        if t in INTEGERS and self.chance(0.6):
             inner = selector.ev
             text = f"({selector.text} MOD {t}#9)"
             selector = E(text, t, lambda env: iv.arithmetic("MOD", t)(inner(env), 9))

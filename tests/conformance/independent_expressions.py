@@ -26,6 +26,7 @@ from tests.conformance.independent_types import (
     fitted,
     fraction,
     holds,
+    squared,
     whole,
     widened,
 )
@@ -51,6 +52,7 @@ class Expressions:
         self.r = r
         self.variables: list[V] = []
         self.functions: list[Function] = []
+        self.constants: list[E] = []
         self.enums: list[Enum] = []
         self.subranges: list[Subrange] = []
         self.locked: set[str] = set()
@@ -110,8 +112,10 @@ class Expressions:
 
     # --- variables ---------------------------------------------------------------------------
 
-    def declare(self, name: str, t: Type, where: Any, writable: bool = True) -> None:
-        self.variables.append(V(name, t, where, writable, name.upper()))
+    def declare(
+        self, name: str, t: Type, where: Any, writable: bool = True, static: bool = False
+    ) -> None:
+        self.variables.append(V(name, t, where, writable, name.upper(), static))
 
     def reach(self, t: Type, write: bool = False) -> V | None:
         """A variable of exactly this type, or a part of one."""
@@ -173,6 +177,9 @@ class Expressions:
     # --- expressions -------------------------------------------------------------------------
 
     def leaf(self, t: Type) -> E:
+        constants = [e for e in self.constants if e.type == t]
+        if constants and self.chance(0.25):
+            return self.r.choice(constants)
         v = self.reach(t) if self.chance(0.9) else None
         if v is not None:
             return E(v.text, t, v.read)
@@ -255,9 +262,16 @@ class Expressions:
         if not found:
             return None
         f = self.r.choice(found)
-        args = [self.narrower(kind, depth) for _, kind in f.inputs]
+        named = self.chance(0.5)
+        args: list[E | None] = [
+            None if named and self.chance(0.2) else self.narrower(kind, depth)
+            for _, kind in f.inputs
+        ]
         kinds = [kind for _, kind in f.inputs]
-        evs = [a.ev for a in args]
+        evs = [
+            (lambda _, v=v: v) if a is None else a.ev
+            for a, v in zip(args, f.defaults, strict=True)
+        ]
         call = f.call
         assert call is not None
 
@@ -265,10 +279,12 @@ class Expressions:
             given = [fitted(e(env), kind) for e, kind in zip(evs, kinds, strict=True)]
             return call(env, given, [])[0]
 
-        if self.chance(0.5):
-            names = ", ".join(f"{n} := {a.text}" for (n, _), a in zip(f.inputs, args, strict=True))
-            return E(f"{f.name}({names})", t, ev)
-        return E(f"{f.name}({', '.join(a.text for a in args)})", t, ev)
+        texts = [
+            f"{n} := {a.text}" if named else a.text
+            for (n, _), a in zip(f.inputs, args, strict=True)
+            if a is not None
+        ]
+        return E(f"{f.name}({', '.join(texts)})", t, ev)
 
     # --- by type -----------------------------------------------------------------------------
 
@@ -468,7 +484,12 @@ class Expressions:
     def real(self, t: str, depth: int) -> E:
         r = self.r
         a = self.expr(t, depth)
-        form = r.randrange(11)
+        form = r.randrange(13)
+        if form == 11:
+            return E(f"({a.text} ** 2)", t, lambda env: squared(a.ev(env), t))
+        if form == 12:
+            text = f"STRING_TO_{t}({t}_TO_STRING({a.text}))"
+            return E(text, t, a.ev)
         if form < 5:
             op = r.choice("+-*/")
             b = self.narrower(t, depth)
@@ -498,11 +519,14 @@ class Expressions:
 
     def duration(self, t: str, depth: int) -> E:
         r = self.r
-        form = r.randrange(8)
+        form = r.randrange(9)
         if form < 3:
             op = r.choice("+-")
             a, b = self.expr(t, depth), self.expr(t, depth)
             return self.two(op, a, b, t, iv.arithmetic(op, "LINT"))
+        if form == 8:
+            a = self.expr(t, depth)
+            return E(f"STRING_TO_{t}({t}_TO_STRING({a.text}))", t, a.ev)
         if form == 3:
             a, n = self.expr(t, depth), self.expr(r.choice(INTEGERS), depth)
             name = f"MUL_{t}" if self.chance(0.5) else "MUL"
@@ -532,6 +556,9 @@ class Expressions:
                 ns = iv.days(y, m, d) * iv.DAY
                 return E(f"CONCAT_DATE({y}, {m}, {d})", t, lambda _: ns)
             return self.leaf(t)
+        if t.endswith("DT") and self.chance(0.2):
+            a = self.expr(t, depth)
+            return E(f"STRING_TO_{t}({t}_TO_STRING({a.text}))", t, a.ev)
         op = self.r.choice("+-")
         duration = "LTIME" if t.startswith("L") else "TIME"
         a, b = self.expr(t, depth), self.expr(duration, depth)

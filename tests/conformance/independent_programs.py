@@ -22,6 +22,7 @@ from tests.conformance.independent_blocks import BLOCKS, Block
 from tests.conformance.independent_bodies import INDENT, Body, Instance, Return, indented, sequence
 from tests.conformance.independent_types import (
     Array,
+    E,
     Enum,
     Env,
     Fault,
@@ -75,6 +76,7 @@ class Writer:
         self.globals: list[tuple[str, Type, Any]] = []
         self.block_inits: dict[str, Callable[[dict[str, Any]], Any]] = {}
         self.plain = Body(self.r, self.lreal)
+        self.constants: list[E] = []
         self.risk = 0.03 if self.r.random() < 0.25 else 0.0
 
     def name(self, stem: str) -> str:
@@ -138,13 +140,16 @@ class Writer:
         b.functions = list(self.functions)
         b.enums, b.subranges = self.enums, self.subranges
         b.risk = self.risk
+        b.constants = self.constants
         for name, t, _ in self.globals:
-            b.declare(name, t, lambda env, name=name: (env.g, name))
+            b.declare(name, t, lambda env, name=name: (env.g, name), static=True)
         return b
 
-    def local(self, b: Body, stem: str, t: Type, writable: bool = True) -> tuple[str, Type, Any]:
+    def local(
+        self, b: Body, stem: str, t: Type, writable: bool = True, static: bool = False
+    ) -> tuple[str, Type, Any]:
         name = self.name(stem)
-        b.declare(name, t, lambda env: (env, name), writable)
+        b.declare(name, t, lambda env: (env, name), writable, static)
         return name, t, b.value(t)
 
     def declared(self, head: str, rows: list[tuple[str, Type, Any]]) -> list[str]:
@@ -199,7 +204,7 @@ class Writer:
             return here[name], [here[n] for n, _, _ in outputs]
 
         self.lines += [f"FUNCTION {name} : {result}"]
-        self.lines += ["VAR_INPUT", *(f"{INDENT}{n} : {t};" for n, t, _ in inputs), "END_VAR"]
+        self.lines += self.declared("VAR_INPUT", inputs)
         if inouts:
             shown = [f"{INDENT}{n} : {t};" for n, t in inouts]
             self.lines += ["VAR_IN_OUT", *shown, "END_VAR"]
@@ -212,6 +217,7 @@ class Writer:
                 tuple(inouts),
                 tuple((n, t) for n, t, _ in outputs),
                 result,
+                tuple(v for _, _, v in inputs),
                 call,
             )
         )
@@ -279,21 +285,32 @@ class Writer:
         self.globals = [(self.name("g"), t, self.plain.value(t))
                         for t in (self.type() for _ in range(r.randint(2, 5)))]  # fmt: skip
         self.lines += self.declared("VAR_GLOBAL", self.globals)
+        kinds = [r.choice(self.plain.scalars) for _ in range(r.randint(0, 6))]
+        named = [(self.name("C"), t, self.plain.value(t)) for t in kinds]
+        self.lines += self.declared("VAR_GLOBAL CONSTANT", named)
+        self.constants = [E(n, t, lambda _, v=v: v, True) for n, t, v in named]
         for _ in range(r.randint(0, 3)):
             self.function()
         for _ in range(r.randint(0, 2)):
             self.function_block()
         b = self.body()
-        rows = [self.local(b, "x", self.type()) for _ in range(r.randint(6, 14))] + self.loops(b)
+        rows = [self.local(b, "x", self.type(), static=True) for _ in range(r.randint(6, 14))]
+        rows += self.loops(b)
+        for _ in range(r.randint(0, 2)):
+            b.references.append((self.name("r"), r.choice(self.plain.scalars)))
         inside, made = self.instances(b, r.randint(0, 4))
         statements = b.block(3, 6, 16)
         run_body = sequence(statements)
         self.lines += ["PROGRAM p", *self.declared("VAR", rows)]
+        if b.references:
+            shown = [f"{INDENT}{n} : REF_TO {t};" for n, t in b.references]
+            self.lines += ["VAR", *shown, "END_VAR"]
         self.lines += ["VAR", *inside, "END_VAR"] if inside else []
         self.lines += [*indented(statements), "END_PROGRAM"]
         g = {n: copied(v) for n, _, v in self.globals}
         env = Env({n: copied(v) for n, _, v in rows}, g)
         env.update({n: make(g) for n, make in made.items()})
+        env.update({n: None for n, _ in b.references})
 
         def scan(now: int) -> None:
             g["now"] = now

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.conformance.independent_values import REALS, single
+from tests.conformance.independent_values import REALS, arithmetic, single
 
-DIVISION, INDEX, RANGE, SHIFT = 1, 2, 3, 5
+DIVISION, INDEX, RANGE, NULL, SHIFT = 1, 2, 3, 4, 5
 
 
 class Fault(Exception):
@@ -98,6 +98,7 @@ class V:
     where: Callable[[Env], tuple[Any, Any]]
     writable: bool = True
     root: str = ""
+    static: bool = False
 
     def read(self, env: Env) -> Any:
         holder, key = self.where(env)
@@ -105,7 +106,7 @@ class V:
 
     def write(self, env: Env, value: Any) -> None:
         holder, key = self.where(env)
-        holder[key] = fitted(value, self.type)
+        put(holder, key, fitted(value, self.type))
 
 
 def fitted(value: Any, t: Type) -> Any:
@@ -115,6 +116,19 @@ def fitted(value: Any, t: Type) -> Any:
     if isinstance(t, Subrange) and not t.low <= value <= t.high:
         raise Fault(RANGE)
     return copied(value)
+
+
+def put(holder: Any, key: Any, value: Any) -> None:
+    """Assigns; structures and arrays stay where they are, since references may lead to them."""
+    old = holder.get(key) if isinstance(holder, dict) else holder[key]
+    if isinstance(value, list) and isinstance(old, list):
+        for i, x in enumerate(value):
+            put(old, i, x)
+    elif type(value) is dict and type(old) is dict:
+        for k, x in value.items():
+            put(old, k, x)
+    else:
+        holder[key] = value
 
 
 def copied(value: Any) -> Any:
@@ -132,6 +146,7 @@ class Function:
     inouts: tuple[tuple[str, Type], ...]
     outputs: tuple[tuple[str, Type], ...]
     result: Type
+    defaults: tuple[Any, ...]
     call: Callable[[Env, list[Any], list[Any]], tuple[Any, list[Any]]] | None = field(
         compare=False, default=None
     )
@@ -144,6 +159,11 @@ def whole(f: Callable[[float], int], x: float) -> float:
 def fraction(x: float) -> float:
     """FRAC; of a whole number it is +0."""
     return (x - math.trunc(x) or 0.0) if math.isfinite(x) else math.nan
+
+
+def squared(x: float, t: str) -> float:
+    """x ** 2, which is x * x."""
+    return float(arithmetic("*", t)(x, x))
 
 
 def widened(ev: Eval, source: str, target: str) -> Eval:

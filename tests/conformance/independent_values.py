@@ -290,6 +290,18 @@ def days(y: int, m: int, d: int) -> int:
     return (date(y, m, d) - date(1970, 1, 1)).days
 
 
+PARTS: list[tuple[str, Callable[[int], int]]] = [
+    ("YEAR", lambda ns: day_of(ns).year),
+    ("MONTH", lambda ns: day_of(ns).month),
+    ("DAY", lambda ns: day_of(ns).day),
+    ("HOUR", lambda ns: ns % DAY // (3600 * 10**9)),
+    ("MINUTE", lambda ns: ns % DAY // (60 * 10**9) % 60),
+    ("SECOND", lambda ns: ns % DAY // 10**9 % 60),
+    ("MILLISECOND", lambda ns: ns % DAY // 10**6 % 1000),
+]
+"""The outputs of SPLIT_DT, in their order."""
+
+
 # --- literals --------------------------------------------------------------------------------
 
 

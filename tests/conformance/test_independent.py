@@ -41,9 +41,35 @@ def test_programs_use_the_whole_language() -> None:
     types = set(independent_values.SCALARS) | {"STRING", "WSTRING", "STRUCT", "ARRAY", "TYPE"}
     words_of_statements = {"IF", "ELSIF", "ELSE", "CASE", "FOR", "BY", "WHILE", "REPEAT", "EXIT"}
     words_of_statements |= {"CONTINUE", "RETURN", "FUNCTION", "FUNCTION_BLOCK", "VAR_IN_OUT"}
-    operators = {"AND", "OR", "XOR", "NOT", "MOD", "AND_THEN", "OR_ELSE"}
+    operators = {
+        "AND",
+        "OR",
+        "XOR",
+        "NOT",
+        "MOD",
+        "AND_THEN",
+        "OR_ELSE",
+        "S",
+        "R",
+        "REF",
+        "REF_TO",
+    }
     functions = {"SEL", "MUX", "LIMIT", "MIN", "MAX", "ABS", "SQRT", "FLOOR", "CEIL", "ROUND"}
-    functions |= {"FRAC", "SHL", "SHR", "ROL", "ROR", "SWAP", "LEN", "LEFT", "RIGHT", "MID"}
+    functions |= {
+        "SPLIT_DT",
+        "TIME_TO_STRING",
+        "STRING_TO_REAL",
+        "FRAC",
+        "SHL",
+        "SHR",
+        "ROL",
+        "ROR",
+        "SWAP",
+        "LEN",
+        "LEFT",
+        "RIGHT",
+        "MID",
+    }
     functions |= {"CONCAT", "INSERT", "DELETE", "REPLACE", "FIND", "ADD", "MUL", "GT", "EQ"}
     functions |= {"IS_VALID", "IS_VALID_BCD", "TO_BIG_ENDIAN", "FROM_BIG_ENDIAN", "DAY_OF_WEEK"}
     blocks = {"TON", "TOF", "TP", "SR", "RS", "R_TRIG", "F_TRIG", "CTU_ULINT", "CTUD", "CTD_DINT"}
