@@ -14,14 +14,8 @@ from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import Place, Symbol
 from host_tools.compiler.tree import fold
-from host_tools.compiler.types import (
-    ArrayType,
-    FbType,
-    RefType,
-    StructType,
-    Type,
-    Unknown,
-)
+from host_tools.compiler.types import FbType, Unknown
+from host_tools.record import replace
 
 
 def find_action(pou: tree.Pou | None, name: str) -> tree.Action | None:
@@ -65,29 +59,6 @@ def call_own(body: Body, action: tree.Action, span: Span) -> None:
     body.emit(ir.Call(_name(body, body.pou, action, span), tuple(arguments), instance))
 
 
-def of_instance(body: Body, callee: tree.Member) -> tuple[Place, tree.Action] | None:
-    """The instance and action that `instance.Action` means, where it means one."""
-    base = callee.base
-    if isinstance(base, tree.Name) and body.lookup(base.name, base.span) is None:
-        return None
-    if not isinstance(base, tree.Name | tree.Member | tree.Index | tree.Deref):
-        return None
-    t = _type_of(body, base)
-    while isinstance(t, RefType) and t.kind == "REFERENCE TO":
-        t = t.target
-    if not isinstance(t, FbType):
-        return None
-    found = of_block(t, callee.name)
-    if found is None:
-        return None
-    where = places.place(body, base)
-    if where is None:
-        return None
-    where = places.opened(body, where)
-    where.type = found[0]
-    return where, found[1]
-
-
 def of_block(t: FbType | None, name: str) -> tuple[FbType, tree.Action] | None:
     """The action `name` of a function block, with the type in whose text it stands."""
     while t is not None:
@@ -106,23 +77,12 @@ def call_around(body: Body, name: str, span: Span) -> bool:
     return found is not None
 
 
-def _type_of(body: Body, node: tree.Expr) -> Type | None:
-    """The type of a variable, found without lowering or reporting anything."""
-    if isinstance(node, tree.Name):
-        symbol = body.lookup(node.name, node.span)
-        return symbol.type if symbol is not None else None
-    if isinstance(node, tree.Member | tree.Index | tree.Deref):
-        t = _type_of(body, node.base)
-        while isinstance(t, RefType) and t.kind == "REFERENCE TO":
-            t = t.target
-        if isinstance(node, tree.Deref):
-            return t.target if isinstance(t, RefType) else None
-        if isinstance(node, tree.Index):
-            return t.element if isinstance(t, ArrayType) else None
-        if isinstance(t, StructType | FbType):
-            member = t.fields.get(fold(node.name))
-            return member.type if member is not None else None
-    return None
+def of_place(base: Place, name: str) -> tuple[Place, tree.Action] | None:
+    """The instance and action that `base.name` means, where it means one."""
+    if not isinstance(base.type, FbType):
+        return None
+    found = of_block(base.type, name)
+    return (replace(base, type=found[0]), found[1]) if found is not None else None
 
 
 def call_of(body: Body, where: Place, action: tree.Action, span: Span) -> None:

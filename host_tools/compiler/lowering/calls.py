@@ -148,17 +148,16 @@ def call(
                 or "declare the function, or an instance of a function block, of this name",
             )
             return None
-    if isinstance(callee, tree.Member):
-        found = actions.of_instance(body, callee)
+    if isinstance(callee, tree.Member) and not callee.name[:1].isdigit():
+        base = places.member_base(body, callee, False)
+        if base is None:
+            return None
+        found = actions.of_place(places.opened(body, base), callee.name)
         if found is not None:
             if wants_value:
                 no_value(body, node, "an action gives nothing back;")
             elif actions.without_arguments(body, node, found[1]):
                 actions.call_of(body, *found, node.span)
-            return None
-    if isinstance(callee, tree.Member) and not callee.name[:1].isdigit():
-        base = places.member_base(body, callee, False)
-        if base is None:
             return None
         is_method, made = methods.call_member(body, node, base, wants_value)
         if is_method:

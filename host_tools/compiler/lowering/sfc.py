@@ -16,6 +16,7 @@ from host_tools.compiler.lowering.expressions import constant_value, convert, ex
 from host_tools.compiler.lowering.sfc_networks import Arrow, Chart, chart
 from host_tools.compiler.lowering.statements import condition
 from host_tools.compiler.symbols import Place, Symbol, Value
+from host_tools.compiler.syntax.sfc import CHART
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
     BOOL,
@@ -41,7 +42,7 @@ def lower_chart(body: Body, pou: tree.Pou) -> None:
     restart, running = _restart(body, made)
     with body.nested() as evolve:
         _evolve(body, made, dt)
-    started = _member(body, "__SFC", "STARTED")
+    started = _member(body, _hidden(body, CHART), "STARTED")
     test: ir.Expr = ir.Load("b1", started)
     if restart is not None:
         test = ir.Shortcut("b1", "and", test, ir.Unary("b1", "not", restart))
@@ -68,6 +69,13 @@ def _member(body: Body, variable: str, member: str) -> ir.Addr:
     assert isinstance(symbol.type, StructType)
     base = "static" if symbol.storage == "static" else "self"
     return ir.Addr(base, symbol.offset + symbol.type.fields[member].offset)
+
+
+def _hidden(body: Body, name: str) -> str:
+    """The full name of a hidden variable of the chart."""
+    assert body.pou is not None
+    block = next(b for b in body.pou.blocks if b.kind == "HIDDEN")
+    return name + block.decls[0].names[0].name.removeprefix(CHART)
 
 
 def _is_active(body: Body, step: str) -> ir.Expr:
@@ -97,7 +105,7 @@ def _clock(body: Body) -> ir.Expr:
     """What has passed since the last call: nothing at the first, and after a restart of the
     controller, which sets the clock back."""
     now = body.temporary(body.now())
-    last = _member(body, "__SFC", "LAST")
+    last = _member(body, _hidden(body, CHART), "LAST")
     pause = _flag(body, "SFCPause")
     if pause is not None:
         with body.nested() as then:
@@ -110,7 +118,7 @@ def _clock(body: Body) -> ir.Expr:
     passed = ir.Shortcut(
         "b1",
         "and",
-        ir.Load("b1", _member(body, "__SFC", "STARTED")),
+        ir.Load("b1", _member(body, _hidden(body, CHART), "STARTED")),
         ir.Compare("b1", "gt", now, before),
     )
     body.emit(ir.If(passed, (ir.SetLocal(dt, ir.Binary("i64", "sub", now, before)),)))
@@ -233,7 +241,9 @@ def _controls(body: Body, pou: tree.Pou, made: Chart) -> list[_Control]:
         where = _boolean(body, name, pou)
         if where is None:
             continue
-        state = f"__{key}" if f"__{key}" in body.symbols else ""
+        state = _hidden(body, f"__{key}")
+        if fold(state) not in body.symbols:
+            state = ""
         found.append(_Control(name, named, None, where, state))
     return found
 

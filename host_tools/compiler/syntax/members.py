@@ -5,6 +5,8 @@ from __future__ import annotations
 from host_tools.compiler.lexer import END_KEYWORDS, VAR_KEYWORDS, Token
 from host_tools.compiler.source import Span
 from host_tools.compiler.syntax.cursor import UNIT_KEYWORDS, Cursor
+from host_tools.compiler.syntax.sfc import WORDS as CHART_AND_ACTIONS
+from host_tools.compiler.syntax.sfc import closes_first, misplaced_chart
 from host_tools.compiler.syntax.simple_statements import at_declaration, told_misplaced
 from host_tools.compiler.syntax.statements import at_part, statements, stray
 from host_tools.compiler.syntax.type_specs import no_type, type_name, type_spec, var_block
@@ -203,6 +205,8 @@ def _contents(
             block = _block(c, kind, bool(body))
             if block is not None:
                 blocks.append(block)
+        elif at_part(c) and c.at_word(*CHART_AND_ACTIONS) and closes_first(c, kind):
+            misplaced_chart(c, kind)
         elif _at_end(c, kind):
             break
         elif found == "name" and c.next_firm() == "END_VAR" and at_declaration(c):

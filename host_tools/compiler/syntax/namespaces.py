@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from host_tools.compiler.source import Span
 from host_tools.compiler.syntax.cursor import Cursor
+from host_tools.compiler.syntax.sfc import trailing_actions
 from host_tools.compiler.tree import (
     Configuration,
     Declaration,
@@ -58,6 +59,8 @@ def namespace(c: Cursor, parse: Parse) -> list[Declaration]:
             c.advance()
         elif at_using(c):
             usings += using(c)
+        elif c.at_word("ACTION", "ACTIONS"):
+            trailing_actions(c, found)
         else:
             inner: list[Declaration] = []
             declaration = parse(c, inner)

@@ -38,8 +38,12 @@ TIMED = ("L", "D", "SD", "DS", "SL")
 QUALIFIERS = ("N", "R", "S", "P", "P0", "P1", *TIMED)
 """IEC 61131-3:2013, Table 59."""
 
+CHART = "__SFC"
+"""What a chart remembers of itself: a hidden variable, named so and after its POU."""
+
 CHART_WORDS = ("STEP", "INITIAL_STEP", "TRANSITION")
 WORDS = (*CHART_WORDS, "ACTION", "ACTIONS")
+_HOLDERS = ("END_FUNCTION_BLOCK", "END_PROGRAM", "END_CLASS", "END_INTERFACE")
 
 
 @record()
@@ -312,15 +316,42 @@ def _nested(c: Cursor) -> None:
         "an ACTION cannot hold an SFC of its own",
         help="put it into a FUNCTION_BLOCK and call an instance of that here",
     )
+    _step_over(c, CHART_WORDS)
+
+
+def _step_over(c: Cursor, words: tuple[str, ...]) -> None:
+    """Step over the parts of a chart at hand; what is wrong with them is not told."""
     c.broken = False
     told = c.told_at
-    while c.at_word(*CHART_WORDS) and at_part(c):
+    while c.at_word(*words) and at_part(c):
         index = c.index
         c.told_at = len(c.tokens)
         chart_part(c, Parts())
         if c.index == index:
             c.advance()
     c.told_at = max(told, c.index - 1)
+
+
+def closes_first(c: Cursor, kind: str) -> bool:
+    """Whether the METHOD, GET or SET around ends before anything else does that holds parts."""
+    for token in c.tokens[c.index :]:
+        if token.kind == f"END_{kind}" or token.text.upper() == f"END_{kind}":
+            return True
+        if token.kind in UNIT_KEYWORDS or token.kind in _HOLDERS or token.kind == "eof":
+            return False
+        if token.text.upper() in ("METHOD", "PROPERTY"):
+            return False
+    return False
+
+
+def misplaced_chart(c: Cursor, kind: str) -> None:
+    """Report a chart or an action in a METHOD, and step over it."""
+    c.error(
+        "E0376",
+        f"a {kind} cannot have {'actions' if c.at_word('ACTION', 'ACTIONS') else 'an SFC'}",
+        help="a METHOD remembers nothing; put it into the FUNCTION_BLOCK",
+    )
+    _step_over(c, WORDS)
 
 
 def _actions(c: Cursor) -> tuple[Identifier | None, list[Action]]:
@@ -363,7 +394,7 @@ def trailing_actions(c: Cursor, declarations: list[Declaration]) -> None:
         found = [action] if action is not None else []
     for at in range(len(declarations) - 1, -1, -1):
         pou = declarations[at]
-        if isinstance(pou, Pou) and (owner is None or fold(pou.name.name) == fold(owner.name)):
+        if isinstance(pou, Pou) and (owner is None or _is_named(pou, owner)):
             declarations[at] = finished(c, pou, Parts([], [], found))
             return
     known = [d.name.name for d in declarations if isinstance(d, Pou)]
@@ -374,6 +405,12 @@ def trailing_actions(c: Cursor, declarations: list[Declaration]) -> None:
         help=(did_you_mean(owner.name, known) if owner is not None else "")
         or "put the ACTION into the FUNCTION_BLOCK or PROGRAM it belongs to",
     )
+
+
+def _is_named(pou: Pou, name: Identifier) -> bool:
+    """Whether `name` means `pou`, which may stand in a namespace."""
+    own, wanted = fold(pou.name.name), fold(name.name)
+    return own == wanted or own.endswith(f".{wanted}")
 
 
 # --- the POU as a whole ----------------------------------------------------------------------
@@ -405,12 +442,13 @@ def finished(c: Cursor, pou: Pou, parts: Parts) -> Pou:
         )
     blocks = tuple(b for b in pou.blocks if b.kind not in ("STEP", "HIDDEN"))
     if sfc is not None:
-        blocks += _state(sfc, actions)
+        blocks += _state(sfc, actions, pou.name.name.rpartition(".")[2])
     return replace(pou, blocks=blocks, sfc=sfc, actions=actions)
 
 
-def _state(sfc: Sfc, actions: tuple[Action, ...]) -> tuple[VarBlock, ...]:
-    """Declarations of what a chart remembers: its steps, and a control block for each action."""
+def _state(sfc: Sfc, actions: tuple[Action, ...], pou: str) -> tuple[VarBlock, ...]:
+    """Declarations of what a chart remembers: its steps, and a control block for each action.
+    The hidden ones have the name of the POU behind theirs: what it extends has a chart, too."""
     steps = []
     used: dict[str, tuple[Identifier, set[str]]] = {}
     for step in sfc.steps:
@@ -423,13 +461,13 @@ def _state(sfc: Sfc, actions: tuple[Action, ...]) -> tuple[VarBlock, ...]:
         for a in step.associations:
             used.setdefault(fold(a.action.name), (a.action, set()))[1].add(a.qualifier)
     known = {fold(a.name.name): a for a in actions}
-    hidden = [_variable("__SFC", SfcSpec(sfc.span))]
+    hidden = [_variable(f"{CHART} {pou}", SfcSpec(sfc.span))]
     for key, (name, qualifiers) in used.items():
         spec = ControlSpec(name.span, frozenset(qualifiers))
         if key in known:
             steps.append(VarDecl(known[key].name.span, (known[key].name,), spec))
         elif qualifiers != {"N"}:
-            hidden.append(_variable(f"__{key}", spec))
+            hidden.append(_variable(f"__{key} {pou}", spec))
     none: frozenset[str] = frozenset()
     return VarBlock(sfc.span, "STEP", none, tuple(steps)), VarBlock(
         sfc.span, "HIDDEN", none, tuple(hidden)
