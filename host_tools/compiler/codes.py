@@ -155,6 +155,9 @@ CODES: dict[str, str] = {
     "E0355": "VAR_CONFIG or VAR_ACCESS of what is not there, or not so",
     "E0356": "access path that does not go with its variable",
     "E0357": "a function block with a task of its own",
+    "E0358": "what is qualified_only is used without its list or type",
+    "E0360": "what another system's dialect says cannot be taken over",
+    "E0361": "condition in a pragma that cannot be decided",
     # E0370-E0389: Sequential Function Charts and actions
     "E0370": "SFC without an initial step",
     "E0371": "second initial step in one network",

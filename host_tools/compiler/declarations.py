@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from host_tools.compiler import heritage, library_index, relative, tree
+from host_tools.compiler import foreign, heritage, library_index, relative, tree
 from host_tools.compiler.diagnostics import Label, Reporter, did_you_mean
 from host_tools.compiler.scopes import Scopes
 from host_tools.compiler.sfc_state import state_type
@@ -154,11 +154,12 @@ class Declarations:
                         if self._is_new(d.name):
                             self.type_decls[fold(d.name.name)] = d
                     case tree.GlobalVars():
-                        self._add_globals([d.block])
+                        self._add_globals([self.naming.listed(d)])
                     case tree.TestBlock():
                         self._add_extent(d)
                     case tree.Configuration():
                         self._add_configuration(d)
+        self.naming.add_lists(self.units)
         self.naming.check_directives()
         for type_decl in self.type_decls.values():
             if isinstance(type_decl.spec, tree.EnumSpec):
@@ -204,6 +205,9 @@ class Declarations:
         self._resolving.append(key)
         t = self.resolve(decl.spec, decl.name.name)
         self._resolving.pop()
+        if isinstance(t, EnumType) and decl.pragmas and isinstance(decl.spec, tree.EnumSpec):
+            t.strict = tree.has_attribute(decl.pragmas, "strict")
+            t.qualified = tree.has_attribute(decl.pragmas, "qualified_only")
         self._types[key] = t
         self._complete_references()
         return t
@@ -511,7 +515,9 @@ class Declarations:
             f"there is no type '{name}'",
             span,
             label="not found",
-            help=did_you_mean(name, known) or "declare it with TYPE … END_TYPE",
+            help=foreign.type_advice(name)
+            or did_you_mean(name, known)
+            or "declare it with TYPE … END_TYPE",
         )
         return UNKNOWN
 

@@ -105,6 +105,7 @@ _BRACE = re.compile(r"[{}]")
 _FLAT_PRAGMA = re.compile(r"\{[^{}]*+\}")
 _DIRECT_TAIL = re.compile(r"%[\w.*]*")
 _NAME = re.compile(r"[^\W\d]\w*")
+_WORD_START = re.compile(r"[^\W\d]")  # `#x` is a local name in SCL
 _LINE_REST = re.compile(r"[^\r\n]*")
 _ENDS_OPERAND = frozenset({"name", "literal", ")", "]", "^", "direct"})
 
@@ -128,9 +129,10 @@ class Token:
         self.value = value
 
 
-def lex(source: Source, reporter: Reporter) -> list[Token]:
-    """The tokens of `source`, the last of kind "eof"; linear in the length of the text."""
-    text = source.text
+def lex(source: Source, reporter: Reporter, text: str = "") -> list[Token]:
+    """The tokens of `source`, the last of kind "eof"; linear in the length of the text. `text` is
+    read in place of the source's; it has the same length."""
+    text = text or source.text
     scan = Scan(source, text, reporter)
     tokens: list[Token] = []
     expr: Expr
@@ -214,7 +216,7 @@ def lex(source: Source, reporter: Reporter) -> list[Token]:
         elif group == "end":
             add(Token("eof", "", len(text), len(text)))
             return tokens
-        else:
+        elif m["bad"] != "#" or not _WORD_START.match(text, at):
             _bad(scan, m.start("bad"), at)
             hash_ = m["bad"] == "#" and text[at : at + 1] in " \t#!"
             line = _LINE_REST.match(text, at) if hash_ else None

@@ -12,6 +12,8 @@ import gc
 from host_tools.compiler.diagnostics import Reporter
 from host_tools.compiler.lexer import END_KEYWORDS, VAR_KEYWORDS, lex
 from host_tools.compiler.source import Source, Span
+from host_tools.compiler.syntax import scl
+from host_tools.compiler.syntax.conditional import has_conditions, selected
 from host_tools.compiler.syntax.cursor import UNIT_KEYWORDS, Cursor
 from host_tools.compiler.syntax.declarations import (
     at_program_decl,
@@ -48,7 +50,13 @@ def parse(source: Source, reporter: Reporter) -> Unit:
 
 def _unit(source: Source, reporter: Reporter) -> Unit:
     told_before = len(reporter.diagnostics)
-    tokens = lex(source, reporter)
+    if scl.is_scl(source.text):
+        tokens = lex(source, reporter, scl.standard_text(source.text))
+        tokens = scl.standard_tokens(source, tokens, reporter)
+    else:
+        tokens = lex(source, reporter)
+    if has_conditions(source):
+        tokens = selected(source, tokens, reporter)
     lexical = reporter.diagnostics[told_before:]
     c = Cursor(source, tokens, reporter, [d.span.start for d in lexical])
     c.is_cut_off = any(d.code == "E0002" for d in lexical)

@@ -56,6 +56,8 @@ class Scopes:
         self._levels: dict[Source, list[_Level]] = {}
         self._internal: dict[str, str] = {}
         self._lists: dict[str, dict[str, str]] = {}
+        self.qualified_only: dict[str, list[str]] = {}
+        """Variables that are only found with the name of their list: the full names."""
         self._known: dict[tuple[int, str], str] = {}
         self._waiting: list[tuple[_Level, tree.Identifier]] = []
         for unit in units:
@@ -90,16 +92,37 @@ class Scopes:
         levels.sort(key=lambda one: one.start)
         self._waiting += [(level, name) for name in scope.usings]
 
-    def add_list(self, source: Source, names: Iterable[tree.Identifier]) -> None:
-        """Make a source's variables known as those of a list."""
-        stem = PurePath(source.name).stem
-        if not stem.isidentifier() or self._declared_at(fold(stem)) is not None:
-            return
+    def listed(self, d: tree.GlobalVars) -> tree.VarBlock:
+        """The variables of a list; of one that is `qualified_only` with their full names."""
+        stem = PurePath(d.span.source.name).stem
+        if not tree.has_attribute(d.pragmas, "qualified_only") or not stem.isidentifier():
+            return d.block
         self.namespaces.setdefault(fold(stem), stem)
-        known = self._lists.setdefault(fold(stem), {})
-        for name in names:
-            known.setdefault(fold(name.name.rpartition(".")[2]), fold(name.name))
         self.active = True
+        decls = []
+        for decl in d.block.decls:
+            names = [tree.Identifier(n.span, f"{stem}.{n.name}") for n in decl.names]
+            for n in decl.names:
+                self.qualified_only.setdefault(fold(n.name), []).append(f"{stem}.{n.name}")
+            decls.append(replace(decl, names=tuple(names)))
+        return replace(d.block, decls=tuple(decls))
+
+    def add_lists(self, units: Iterable[tree.Unit]) -> None:
+        """Make sources that hold nothing but VAR_GLOBAL known by their names."""
+        for unit in units:
+            source = unit.span.source
+            stem = PurePath(source.name).stem
+            blocks = [d.block for d in unit.declarations if isinstance(d, tree.GlobalVars)]
+            if not blocks or len(blocks) < len(unit.declarations) or not stem.isidentifier():
+                continue
+            if self._declared_at(fold(stem)) is not None:
+                continue
+            known = self._lists.setdefault(fold(stem), {})
+            for block in blocks:
+                for decl in block.decls if block.kind == "VAR_GLOBAL" else ():
+                    known.update((fold(n.name), fold(n.name)) for n in decl.names)
+            self.namespaces.setdefault(fold(stem), stem)
+            self.active = True
 
     def check_directives(self) -> None:
         """Find the namespaces of all USING directives, or say that there are none."""
@@ -174,12 +197,14 @@ class Scopes:
         if self._declared_at(key) is not None:
             return True
         list_, _, name = key.rpartition(".")
-        return name in self._lists.get(list_, ())
+        return self._declared_at(self._lists.get(list_, {}).get(name, "")) is not None
 
     def _real(self, key: str) -> str:
         """The full name of `LIST.X`, which may be X alone."""
         list_, _, name = key.rpartition(".")
-        return self._lists[list_].get(name, key) if list_ in self._lists else key
+        if list_ not in self._lists or self._declared_at(key) is not None:
+            return key
+        return self._lists[list_].get(name, key)
 
     def _ambiguous(self, found: list[str], key: str, span: Span) -> None:
         places = [(full, self._declared_at(full)) for full in found]

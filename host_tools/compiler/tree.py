@@ -11,6 +11,11 @@ from host_tools.compiler.source import Span
 from host_tools.record import Record
 
 
+def has_attribute(pragmas: tuple[str, ...], name: str) -> bool:
+    """Is `{attribute 'name'}` among the pragmas?"""
+    return any(p.replace('"', "'").split("'")[1:2] == [name] for p in pragmas if "attr" in p)
+
+
 def fold(name: str) -> str:
     """The form in which identifiers are compared (IEC 61131-3:2013, 6.1.2)."""
     return name.upper()
@@ -361,6 +366,7 @@ class GlobalVars(Declaration):
     """A VAR_GLOBAL block outside of a CONFIGURATION."""
 
     block: VarBlock
+    pragmas: tuple[str, ...] = ()
 
 
 class TaskDecl(Node):

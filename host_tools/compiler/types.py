@@ -90,6 +90,10 @@ class EnumType:
     spelling: dict[str, str] = field(default_factory=dict)
     default: int = 0
     span: Span | None = None
+    strict: bool = False
+    """never becomes a number by itself"""
+    qualified: bool = False
+    """its values are only written with its name"""
 
     def __str__(self) -> str:
         return self.name
@@ -389,7 +393,11 @@ def converts_implicitly(source: Type, target: Type) -> bool:
     if isinstance(target, SubrangeType):
         return converts_implicitly(source, target.base)
     if isinstance(source, EnumType):
-        return isinstance(target, Elementary) and converts_implicitly(source.base, target)
+        return (
+            not source.strict
+            and isinstance(target, Elementary)
+            and converts_implicitly(source.base, target)
+        )
     if isinstance(source, StringType) and isinstance(target, StringType):
         return source.wide == target.wide
     if isinstance(source, RefType) and isinstance(target, RefType):
@@ -435,6 +443,8 @@ def same(a: Type, b: Type) -> bool:
 def common(a: Type, b: Type) -> Type | None:
     """The smallest type both convert to without loss, or None."""
     a, b = base_of(a), base_of(b)
+    if (isinstance(a, EnumType) and a.strict) or (isinstance(b, EnumType) and b.strict):
+        return a if a is b else None
     if isinstance(a, EnumType) and a is not b:
         a = a.base
     if isinstance(b, EnumType) and a is not b:
@@ -473,4 +483,6 @@ def conversion_name(source: Type, target: Type) -> str | None:
         return t.name if isinstance(t, Elementary) and not t.universal else None
 
     a, b = short(source), short(target)
+    if a == b and isinstance(source, EnumType):
+        return f"TO_{b}"
     return f"{a}_TO_{b}" if a and b else None

@@ -9,6 +9,7 @@ from host_tools.compiler.diagnostics import Diagnostic, Reporter
 from host_tools.compiler.lexer import Token, lex, with_comments
 from host_tools.compiler.parser import parse
 from host_tools.compiler.source import Source
+from host_tools.compiler.syntax.scl import is_scl
 from host_tools.compiler.tree import Literal
 from host_tools.formatter.items import items
 from host_tools.formatter.rows import text_of
@@ -40,6 +41,8 @@ def _format(source: Source) -> Formatted:
     tree = parse(source, reporter)
     if reporter.has_errors:
         return Formatted(None, tuple(reporter.diagnostics))
+    if is_scl(source.text):
+        return Formatted(source.text)  # lines have a meaning there, such as that of REGION
     before, text = layout(source)
     after = Source(source.name, text)
     reporter = Reporter()

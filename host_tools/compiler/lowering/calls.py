@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from host_tools.compiler import ir, tree
+from host_tools.compiler import foreign, ir, tree
 from host_tools.compiler.declarations import declared
 from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.lowering import (
@@ -144,7 +144,8 @@ def call(
                 f"there is no function '{callee.name}'",
                 callee.span,
                 label="not found",
-                help=did_you_mean(callee.name, known)
+                help=foreign.function_advice(callee.name)
+                or did_you_mean(callee.name, known)
                 or "declare the function, or an instance of a function block, of this name",
             )
             return None

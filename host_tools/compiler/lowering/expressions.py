@@ -241,6 +241,18 @@ def _named_value(body: Body, node: tree.Name, expected: Type | None) -> Value | 
     if key == "NULL":
         return Value(RefType(UNKNOWN), ir.Const("u32", 0), node.span, 0)
     candidates = body.declarations.enum_values.get(fold(node.name), [])
+    qualified = [t for t, _ in candidates if t.qualified]
+    if qualified:
+        candidates = [c for c in candidates if not c[0].qualified]
+        if not candidates:
+            body.reporter.report(
+                "E0358",
+                f"'{node.name}' is only found with the name of its type",
+                node.span,
+                others=[Label(t.span, "declared here") for t in qualified[:1] if t.span],
+                help=f"write {qualified[0]}.{node.name}",
+            )
+            return unknown(node.span)
     if isinstance(expected, EnumType):
         for t, number in candidates:
             if t is expected:

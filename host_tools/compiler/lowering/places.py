@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from host_tools.compiler import ir, relative, tree
 from host_tools.compiler.diagnostics import Label, did_you_mean
+from host_tools.compiler.foreign import variable_advice
 from host_tools.compiler.lowering import methods
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span, position
@@ -376,6 +377,15 @@ def _not_found(body: Body, node: tree.Name) -> None:
             else "programs share values in VAR_GLOBAL, or by their connections in CONFIGURATION",
         )
         return
+    lists = body.declarations.naming.qualified_only.get(fold(node.name))
+    if lists:
+        body.reporter.report(
+            "E0358",
+            f"'{node.name}' is only found with the name of its list",
+            node.span,
+            help=f"write {' or '.join(lists)}",
+        )
+        return
     foreign = _OTHER_LANGUAGES.get(fold(node.name))
     enums = body.declarations.enum_values
     known = body.names() + [found[0][0].spelling[key] for key, found in enums.items() if found]
@@ -384,7 +394,10 @@ def _not_found(body: Body, node: tree.Name) -> None:
         f"there is no variable '{node.name}'",
         node.span,
         label="not declared",
-        help=foreign or did_you_mean(node.name, known) or f"declare it: {node.name} : <type>;",
+        help=foreign
+        or did_you_mean(node.name, known)
+        or variable_advice(node.name)
+        or f"declare it: {node.name} : <type>;",
     )
 
 

@@ -315,8 +315,9 @@ def unsupported_part(c: Cursor, told: set[str]) -> None:
 
 def global_vars(c: Cursor, *, implied: bool = False) -> GlobalVars:
     """VAR_GLOBAL at the top of a source; `implied` where the word was forgotten."""
+    pragmas = c.pragmas.get(c.index, ())
     block = var_block(c, "VAR_GLOBAL" if implied else None)
-    return GlobalVars(block.span, block)
+    return GlobalVars(block.span, block, pragmas)
 
 
 def configuration(c: Cursor) -> Configuration | None:

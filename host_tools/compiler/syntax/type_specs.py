@@ -100,6 +100,8 @@ def _beginning_with_name(c: Cursor, token: Token) -> TypeSpec:
     if word == "UNION" and (follows.kind == "name" or follows.kind == "END_UNION"):
         return _struct(c, "END_UNION")
     named = type_name(c)
+    if word == "USTRING" and c.tok.kind == "[":
+        _string(c, token)
     if c.tok.kind != "(":
         return named
     if c.peek().kind == "name" and c.peek(2).kind in (",", ")", ":="):
