@@ -70,7 +70,7 @@ DEFAULT_BUDGET = 200_000
 """Back-edges a task release may take before it counts as a runaway loop."""
 
 MAX_ADDRESS = 65_535
-_OF_PROGRAM = ("VAR", "VAR_INPUT", "VAR_OUTPUT", "VAR_STAT", "VAR_GLOBAL", "STEP", "HIDDEN")
+_OF_PROGRAM = ("VAR", "VAR_INPUT", "VAR_OUTPUT", "VAR_STAT", "STEP", "HIDDEN")
 RECURSION = 20_000
 
 

@@ -147,6 +147,8 @@ class Declarations:
                         if self._is_new(d.name):
                             self.pous[fold(d.name.name)] = d
                         self.base_names.update([fold(tree.short_name(b.name)) for b in d.extends])
+                        if d.kind == "PROGRAM":
+                            self._add_globals([b for b in d.blocks if b.kind == "VAR_GLOBAL"])
                     case tree.Interface():
                         if self._is_new(d.name):
                             self.interfaces[fold(d.name.name)] = d

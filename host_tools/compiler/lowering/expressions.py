@@ -214,11 +214,18 @@ def _enum_value(body: Body, t: Type, name: str, span: Span) -> Value:
 
 
 def _enum_member(body: Body, base: tree.Name, node: tree.Member) -> Value | None:
-    """`Colour.Red` where Colour is a type and no variable of that name hides it."""
-    if body.lookup(base.name, base.span) is not None:
-        return None
+    """`Colour.Red` where Colour is a type and no variable of that name hides it. An enumeration is
+    not hidden by a variable of that type and name, which has no members."""
+    symbol = body.lookup(base.name, base.span)
     key = body.declarations.naming.full(base.name, base.span)
-    if key not in body.declarations.type_decls:
+    decl = body.declarations.type_decls.get(key)
+    if decl is None:
+        return None
+    if symbol is not None and not isinstance(symbol.type, EnumType):
+        named = isinstance(decl.spec, tree.EnumSpec) and symbol.storage == "nowhere"
+        if not named:
+            return None
+    if symbol is not None and not isinstance(decl.spec, tree.EnumSpec):
         return None
     t = body.declarations.named_type(base.name, base.span)
     return _enum_value(body, t, node.name, node.span)

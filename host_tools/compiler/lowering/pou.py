@@ -299,7 +299,7 @@ def _other_variables(
     no temporaries."""
     is_function = pou.kind in ("FUNCTION", "METHOD")
     for block, decl, ident in declared(pou.blocks):
-        if only_lasting and block.kind == "VAR_TEMP":
+        if block.kind == "VAR_GLOBAL" or (only_lasting and block.kind == "VAR_TEMP"):
             continue
         if decl.edge is not None:
             edges.check(body, pou, block, decl)

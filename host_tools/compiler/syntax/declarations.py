@@ -254,7 +254,8 @@ def _at_bare_type(c: Cursor) -> bool:
 
 def _block_of_pou(c: Cursor, kind: str, late: bool) -> VarBlock | None:
     found = c.tok.kind
-    if found in ("VAR_GLOBAL", "VAR_CONFIG", "VAR_ACCESS"):
+    of_program = kind == "PROGRAM" and found == "VAR_GLOBAL"
+    if found in ("VAR_GLOBAL", "VAR_CONFIG", "VAR_ACCESS") and not of_program:
         c.error(
             "E0119",
             f"{found} cannot stand inside a {kind}",
@@ -270,6 +271,8 @@ def _block_of_pou(c: Cursor, kind: str, late: bool) -> VarBlock | None:
         )
     c.broken = False
     block = var_block(c)
+    if of_program:
+        return block
     return None if found in ("VAR_GLOBAL", "VAR_CONFIG", "VAR_ACCESS") else block
 
 
