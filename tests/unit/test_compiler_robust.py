@@ -16,9 +16,14 @@ from host_tools.compiler.diagnostics import Diagnostic, Reporter
 from host_tools.compiler.lexer import lex
 from host_tools.compiler.python_engine import emit
 from host_tools.compiler.source import Source, read_source
+from host_tools.project import is_test_file
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted((ROOT / "examples").glob("*/*.st"))
+EXAMPLES = [
+    path
+    for path in sorted((ROOT / "examples").glob("*/*.st"))
+    if not is_test_file(path.name) or path.name == "traffic_test.st"
+]
 NAMES = [f"{path.parent.name}/{path.name}" for path in EXAMPLES]
 CASES = ROOT / "tests" / "conformance" / "cases"
 
@@ -49,8 +54,8 @@ def tokens(text: str) -> list[tuple[int, int]]:
 
 
 def others(path: Path) -> list[str]:
-    """The rest of the project that a file belongs to."""
-    beside = sorted(path.parent.glob("*.st"))
+    """The rest of the program that a file belongs to."""
+    beside = [p for p in sorted(path.parent.glob("*.st")) if not is_test_file(p.name)]
     return [other.read_text(encoding="utf-8") for other in beside if other != path]
 
 
