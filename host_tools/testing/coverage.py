@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 @record(eq=False)
 class FileCoverage:
-    """The points of one source: those reached and those missed, in its order."""
+    """The points of one source: those reached and those missed, in its order. `name` is what a
+    person sees here, `path` that in the project."""
 
     source: Source
     name: str
+    path: str
     hit: list[Point] = field(default_factory=list)
     missed: list[Point] = field(default_factory=list)
 
@@ -123,7 +125,7 @@ def summary(build: TestBuild, covered: bytearray) -> Coverage:
         source = point.span.source
         one = files.get(source.index)
         if one is None:
-            one = FileCoverage(source, source.name)
+            one = FileCoverage(source, source.name, build.project.names[source.index])
             files[source.index] = one
         (one.hit if reached else one.missed).append(point)
     return Coverage([files[k] for k in sorted(files)])

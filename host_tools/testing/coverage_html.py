@@ -46,7 +46,7 @@ _KEY = (
 
 def page_name(file: FileCoverage) -> str:
     """The file name of a source's page."""
-    return "".join(c if c.isalnum() or c in "-_" else "_" for c in file.name) + ".html"
+    return "".join(c if c.isalnum() or c in "-_" else "_" for c in file.path) + ".html"
 
 
 def _page(title: str, body: str) -> str:
@@ -61,7 +61,7 @@ def _page(title: str, body: str) -> str:
 def index_page(coverage: Coverage, name: str = "") -> str:
     """The table of all files."""
     rows = [
-        _row(f'<a href="{page_name(f)}">{escape(f.name)}</a>', f.count(False), f.count(True))
+        _row(f'<a href="{page_name(f)}">{escape(f.path)}</a>', f.count(False), f.count(True))
         for f in coverage.files
     ]
     rows.append(_row("total", coverage.count(False), coverage.count(True)))
@@ -103,8 +103,8 @@ def file_page(file: FileCoverage) -> str:
         f"statements {statements[0]}/{statements[1]} ({percent(*statements)}), "
         f"branches {ways[0]}/{ways[1]} ({percent(*ways)})"
     )
-    head = f'<h1>{escape(file.name)}</h1>\n<p>{told}, <a href="index.html">all files</a></p>{_KEY}'
-    return _page(file.name, f'{head}\n<table class="source">{"".join(rows)}</table>')
+    head = f'<h1>{escape(file.path)}</h1>\n<p>{told}, <a href="index.html">all files</a></p>{_KEY}'
+    return _page(file.path, f'{head}\n<table class="source">{"".join(rows)}</table>')
 
 
 def _states(file: FileCoverage) -> dict[int, str]:

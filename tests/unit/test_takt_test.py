@@ -373,10 +373,10 @@ def page(path: Path) -> Page:
 def test_coverage_pages(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert takt(capsys, "pit", "--coverage-html", "cov")[0] == 0
     names = sorted(p.name for p in Path("cov").iterdir())
-    assert names == ["index.html", "pit_pump_st.html"]
+    assert names == ["index.html", "pump_st.html"]
     index = page(Path("cov/index.html"))
-    assert index.rows[1][1:4] == ["pit/pump.st", "6/10", "60%"]
-    source = page(Path("cov/pit_pump_st.html"))
+    assert index.rows[1][1:4] == ["pump.st", "6/10", "60%"]
+    source = page(Path("cov/pump_st.html"))
     assert len(source.rows) == len(PUMP.splitlines())
     states = {int(row[1]): (row[0], row[3]) for row in source.rows}
     assert states[12] == ("hit", "")

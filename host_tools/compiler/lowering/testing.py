@@ -460,14 +460,15 @@ def _member(where: Place, name: str) -> ir.Addr | None:
 
 def _own_function(body: Body, name: str, span: Span, word: str) -> tree.Pou | None:
     """The FUNCTION of the project that `name` is; reports everything else."""
-    pou = body.declarations.pous.get(fold(name))
-    if pou is not None and pou.kind == "FUNCTION":
+    pou = body.declarations.find_pou(name, span)
+    is_own = pou is not None and not pou.span.source.library
+    if is_own and pou is not None and pou.kind == "FUNCTION":
         return pou
     functions = [p.name.name for p in body.declarations.pous.values() if p.kind == "FUNCTION"]
-    if pou is not None:
+    if is_own and pou is not None:
         message = f"'{name}' is a {pou.kind}, not a FUNCTION"
         help_ = f"declare an instance of it, and write {word.removesuffix('_FUNCTION')} <instance>"
-    elif body.declarations.find_pou(name, span) is not None or _is_standard(name):
+    elif pou is not None or _is_standard(name):
         message = f"{name} is a standard function, which cannot be mocked"
         help_ = "call it in a FUNCTION of your own, and mock that"
     else:
@@ -546,6 +547,7 @@ def _verify(body: Body, node: tree.Call, name: str) -> None:
 
 def _calls_of(body: Body, node: tree.Expr, word: str) -> ir.Addr | None:
     """Where the calls of an instance or a function are counted."""
+    node = places.qualified(body, node)
     if isinstance(node, tree.Name) and body.lookup(node.name, node.span) is None:
         pou = _own_function(body, node.name, node.span, word)
         if pou is None or body.harness is None:
@@ -567,7 +569,7 @@ def prologue(body: Body, pou: tree.Pou) -> None:
         t = _result(body, pou)
         with body.nested() as leaving:
             if t is not None and not isinstance(t, Unknown):
-                result = body.symbols[fold(pou.name.name)]
+                result = next(v for v in body.symbols.values() if v.section == "RESULT")
                 target = places.symbol_place(body, result, pou.name.span, True)
                 kept = Place(t, pou.name.span, _static(function.value))
                 places.store(body, target, places.load(body, kept))

@@ -15,7 +15,7 @@ def at_mock(c: Cursor) -> bool:
 
 
 def mock(c: Cursor) -> Statement:
-    """`MOCK a.b[1];` or `MOCK_FUNCTION f RETURNS value;`"""
+    """`MOCK a.b[1];` or `MOCK_FUNCTION a.f RETURNS value;`"""
     token = c.advance()
     if token.text.upper() == "MOCK":
         target = operand(c)
@@ -23,6 +23,10 @@ def mock(c: Cursor) -> Statement:
         c.semicolon("MOCK")
         return statement
     name = c.name("the name of a function after MOCK_FUNCTION")
+    while name is not None and c.tok.kind == "." and c.peek().kind == "name":
+        c.advance()
+        part = c.advance()
+        name = Identifier(c.span(name.span.start), f"{name.name}.{part.text}")
     value: Expr | None = None
     if c.at_word("RETURNS"):
         c.advance()
