@@ -257,7 +257,9 @@ class Linker:
         from host_tools.compiler import rules
 
         programs = [[p.name for p in plan.programs] for plan in plans]
-        outside = self.options.outside
+        outside = self.options.outside | self.configured.names()
+        for plan in plans:
+            outside |= {fold(re.split(r"\W", a.span.text)[0]) for _, a in plan.blocks}
         rules.check(self.names, notes, self.units, programs, self.touches, outside)
 
     def _configure(self) -> tuple[list[TaskPlan], list[ProgramInstance]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from host_tools.compiler import ir
-from host_tools.record import Record
+
+_PLAIN = frozenset({str, int, bool, float, bytes, type(None)})
 
 
 def uses_lreal(functions: Iterable[ir.Func]) -> bool:
@@ -17,11 +18,11 @@ def uses_lreal(functions: Iterable[ir.Func]) -> bool:
         waiting.append(function.body)
     while waiting:
         part = waiting.pop()
-        if isinstance(part, tuple):
+        if part.__class__ is tuple:
             waiting += part
-        elif isinstance(part, Record):
+        elif part.__class__ not in _PLAIN:
             fields = part.__dict__
             if fields.get("kind") == "f64":
                 return True
-            waiting += fields.values()
+            waiting += [value for value in fields.values() if value.__class__ not in _PLAIN]
     return False

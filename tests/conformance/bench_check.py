@@ -24,7 +24,9 @@ def check(path: Path) -> tuple[float, float, int]:
 
     started = perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "host_tools.cli", "check", str(path)], stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "host_tools.cli", "check", str(path)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

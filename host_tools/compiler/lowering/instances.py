@@ -317,6 +317,15 @@ class Instances:
         self._roots[fold(path)] = made
         image.variables.append(made)
 
+    def names(self) -> frozenset[str]:
+        """Variables that the configuration gives values, addresses or access paths, in upper
+        case."""
+        found = [ident.name for _, _, ident in self._names.configured]
+        accesses = [a for c in self._names.configurations for a in c.accesses]
+        accesses += [a for p in self._names.pous.values() for a in p.accesses]
+        found += [a.path.name for a in accesses if a.path is not None]
+        return frozenset(fold(word) for path in found for word in re.findall(r"\w+", path))
+
     # --- tasks -------------------------------------------------------------------------------
 
     def take_in(self, body: Body, linked: Iterable[Linked]) -> list[Callable[[], None]]:

@@ -9,7 +9,7 @@ from host_tools.compiler.declarations import Declarations, Declared, declared
 from host_tools.compiler.diagnostics import Label, Reporter
 from host_tools.compiler.heritage import own_members
 from host_tools.compiler.rules.facts import Facts
-from host_tools.compiler.tree import fold
+from host_tools.compiler.tree import fold, short_name
 from host_tools.compiler.types import ArrayType, FbType, RefType, Type
 
 _OWN = ("VAR", "VAR_TEMP", "VAR_STAT")
@@ -53,6 +53,8 @@ class _Usage:
     def _is_known(self, ident: tree.Identifier) -> bool:
         """Whether something the walk does not understand may use it."""
         name = fold(ident.name)
+        if self.names.naming.namespaces and short_name(name) in self.facts.members:
+            return True  # perhaps by its full name
         return name in self.facts.mentioned or name in self.outside
 
     def pou(self, pou: tree.Pou) -> None:
