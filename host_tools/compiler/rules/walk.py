@@ -3,6 +3,7 @@ branch; the rules about single nodes are asked on the way."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -59,7 +60,22 @@ class Walk:
                     self._anything(getattr(d, name))
             self.pou = None
         else:
+            if isinstance(d, tree.Configuration):
+                self._paths(d)
             self._anything(d)
+
+    def _paths(self, node: Any) -> None:
+        """The variables that a configuration speaks of by their paths: VAR_CONFIG, VAR_ACCESS,
+        blocks with tasks of their own."""
+        if isinstance(node, tuple):
+            for one in node:
+                self._paths(one)
+        elif isinstance(node, tree.Identifier):
+            self.facts.mentioned.update(fold(n) for n in re.findall(r"\w+", node.name))
+        elif isinstance(node, tree.Node) and getattr(node, "kind", "") != "VAR_GLOBAL":
+            for name in node._fields:
+                if name != "span":
+                    self._paths(getattr(node, name))
 
     def _anything(self, node: Any) -> None:
         """A node of a kind without a method of its own: all that is in it."""
@@ -497,6 +513,8 @@ class Walk:
         self.facts.writes.setdefault(key, base.span)
         if isinstance(node, tree.Name | tree.Index):
             t = self.type_of(node)
+            while isinstance(t, ArrayType):
+                t = t.element
             if isinstance(t, FbType):
                 self.facts.called.add(key)  # as VAR_IN_OUT: who gets it calls it
         if isinstance(symbol.type, RefType):
