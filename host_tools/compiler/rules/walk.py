@@ -70,7 +70,7 @@ class Walk:
         if isinstance(node, tuple):
             for one in node:
                 self._paths(one)
-        elif isinstance(node, tree.Identifier):
+        elif isinstance(node, tree.Identifier | tree.Name):
             self.facts.mentioned.update(fold(n) for n in re.findall(r"\w+", node.name))
         elif isinstance(node, tree.Node) and getattr(node, "kind", "") != "VAR_GLOBAL":
             for name in node._fields:
