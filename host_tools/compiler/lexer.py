@@ -104,7 +104,6 @@ _COMMENT = re.compile(r"//[^\r\n]*+|\(\*|/\*")
 _BRACE = re.compile(r"[{}]")
 _FLAT_PRAGMA = re.compile(r"\{[^{}]*+\}")
 _DIRECT_TAIL = re.compile(r"%[\w.*]*")
-_NAME = re.compile(r"[^\W\d]\w*")
 _WORD_START = re.compile(r"[^\W\d]")  # `#x` is a local name in SCL
 _LINE_REST = re.compile(r"[^\r\n]*")
 _ENDS_OPERAND = frozenset({"name", "literal", ")", "]", "^", "direct"})
@@ -348,10 +347,7 @@ def _bad(scan: Scan, start: int, end: int) -> None:
             advice = "choose between two values with SEL(condition, if_false, if_true) or IF"
         elif char == "#":
             advice = "'#' stands between a type or a base and a value: INT#5, 16#FF"
-            name = _NAME.match(scan.text, end)
-            if name is not None:
-                advice = f"names stand without '#': {name.group()[:30]}"
-            elif _is_first_on_line(scan.text, start):
+            if _is_first_on_line(scan.text, start):
                 advice = "a comment begins with '//', or stands between '(*' and '*)'"
         elif char == "@":
             advice = "an address is written AT %IX0.0; a reference to a variable REF(x)"

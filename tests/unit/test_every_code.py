@@ -11,7 +11,6 @@ TABLES = ("syntax_errors", "compiler_errors", "warnings", "wiring_errors")
 
 
 def test_every_code_has_a_case_with_its_place() -> None:
-    """E0107 goes with the last thing that is not supported."""
     found = {
         case.code
         for table in TABLES
