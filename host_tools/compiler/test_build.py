@@ -37,7 +37,8 @@ class Suite:
     """What is needed to run the tests of a build and to read what came of them. Offsets in the
     image: `selector` (u32, the number of the test to run), `failed` (u32, the number of the
     assertion that did not hold, from 1; 0: none did), `cover` (a byte for each of `points`),
-    `clock` (i64, ns, where the test's time stands)."""
+    `clock` (i64, ns, where the test's time stands). `impossible` are the indices of points that no
+    test can reach."""
 
     files: list[TestFile]
     assertions: list[Assertion]
@@ -46,6 +47,7 @@ class Suite:
     failed: int
     clock: int
     cover: int
+    impossible: set[int]
 
     def cases(self) -> list[tuple[Source, Case]]:
         """All tests with their sources, in order."""
@@ -108,14 +110,20 @@ class TestLinker(Linker):
             self.functions[name] = replace(func, name=name)
             self.touches[name] = touch
         self.suite = Suite(
-            self.tests, h.assertions, self.points, h.selector, h.failed, h.clock, h.cover
+            self.tests,
+            h.assertions,
+            self.points,
+            h.selector,
+            h.failed,
+            h.clock,
+            h.cover,
+            h.impossible,
         )
 
     def _task_function(self, plan: TaskPlan, name: str) -> tuple[ir.Func, Touch]:
-        body = self._body()
         assert self.harness is not None
-        lower_choice(body, self.tests, self.harness)
-        func = ir.Func(
-            name, plan.name, 0, tuple(body.locals), None, False, 0, tuple(body.block), 0
-        )
-        return func, body.touch
+        made = lower_choice(self._body, self.tests, self.harness, name)
+        for other, (func, touch) in made.items():
+            self.functions[other] = replace(func, name=other)
+            self.touches[other] = touch
+        return self.functions[name], self.touches[name]

@@ -121,7 +121,9 @@ def branches_text(points: list[Point]) -> str:
 def summary(build: TestBuild, covered: bytearray) -> Coverage:
     """The coverage of all sources that are the project's own and hold no tests alone."""
     files: dict[int, FileCoverage] = {}
-    for point, reached in zip(build.suite.points, covered, strict=True):
+    for n, (point, reached) in enumerate(zip(build.suite.points, covered, strict=True)):
+        if n in build.suite.impossible and not reached:
+            continue
         source = point.span.source
         one = files.get(source.index)
         if one is None:

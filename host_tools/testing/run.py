@@ -14,6 +14,7 @@ from typing import Any
 from controller import faults
 from controller import image as im
 from controller.testing import Tests
+from host_tools.build import Program
 from host_tools.bundle import Bundle, initial_part
 from host_tools.compiler.layout import describe_type
 from host_tools.compiler.lowering.test_units import Case
@@ -25,6 +26,7 @@ from host_tools.render import Progress
 from host_tools.simulation import program_module
 from host_tools.testing.build import TestBuild
 from host_tools.testing.results import Broken, Result, Run
+from host_tools.testing.subset import subset
 from host_tools.values import time_text, value_text
 from host_tools.variables import Variable, Variables
 
@@ -33,6 +35,8 @@ _ALONE_S = 0.5
 """How long tests run in this process before others are started to help."""
 _WORTH = 20
 """Tests for each MicroPython process at least."""
+AT_ONCE = {"host": 100_000, "micropython": 150, "pico": 30}
+"""Tests that are loaded together at most: memory is short there."""
 
 
 def run(build: TestBuild, cases: list[Case], *, on: str = "host", jobs: int | None = None) -> Run:
@@ -78,9 +82,10 @@ class _Session:
             workers = max(1, min(self.jobs, len(left) // _WORTH))
         if not left:
             return
-        options = [self._options(left[k::workers]) for k in range(workers)]
+        shares = [left[k::workers] for k in range(workers)]
+        most = AT_ONCE[self.on]
         with ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(lambda one: self._there(one, progress), options):
+            for _ in pool.map(lambda share: self._all_there(share, most, progress), shares):
                 pass
 
     def _enter(self, message: dict[str, Any], progress: Progress) -> None:
@@ -92,7 +97,7 @@ class _Session:
 
     def _here(self, progress: Progress) -> list[Case]:
         """Run tests for a while; those that are left where others should help."""
-        program = self.build.program
+        program = subset(self.build.program, [case.number for case in self.cases])
         module = program_module(program)
         size, initial = program.ir.image_size, initial_part(program.ir.initial)
         image: Any = im.create(size, 1, bytes(8), initial).data
@@ -120,14 +125,17 @@ class _Session:
 
     # --- elsewhere ---------------------------------------------------------------------------
 
-    def _options(self, cases: list[Case]) -> dict[str, Any]:
-        return {"tests": [case.number for case in cases], "suite": self.reader.suite}
+    def _all_there(self, cases: list[Case], most: int, progress: Progress) -> None:
+        for at in range(0, len(cases), most):
+            self._there(cases[at : at + most], progress)
 
-    def _there(self, options: dict[str, Any], progress: Progress) -> None:
+    def _there(self, cases: list[Case], progress: Progress) -> None:
         from host_tools.remote import read_message
 
+        numbers = [case.number for case in cases]
+        options = {"tests": numbers, "suite": self.reader.suite}
         prints: list[str] = []
-        with self._agent(options, progress) as agent:
+        with self._agent(subset(self.build.program, numbers), options, progress) as agent:
             for line in agent.lines():
                 message = read_message(line)
                 kind = message["is"]
@@ -149,11 +157,12 @@ class _Session:
         raise Failure("the tests broke off before they came to their end", help_, DEVICE)
 
     @contextmanager
-    def _agent(self, options: dict[str, Any], progress: Progress) -> Iterator[Any]:
+    def _agent(
+        self, program: Program, options: dict[str, Any], progress: Progress
+    ) -> Iterator[Any]:
         from host_tools.remote import ProcessAgent, find_micropython
         from host_tools.runs import architecture
 
-        program = self.build.program
         native = architecture(self.on, program) if self.on != "host" else None
         if self.on == "pico":
             from host_tools.deployment import check_board, start_run

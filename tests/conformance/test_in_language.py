@@ -21,7 +21,8 @@ from host_tools.bundle import initial_part
 from host_tools.project import load
 from host_tools.testing.build import TestBuild, build
 from host_tools.testing.results import Result
-from host_tools.testing.run import run
+from host_tools.testing.run import AT_ONCE, run
+from host_tools.testing.subset import subset
 
 FOLDER = Path(__file__).parent / "in_language"
 FILES = sorted(FOLDER.glob("*.st"))
@@ -106,3 +107,36 @@ def test_the_reference_agrees(path: Path) -> None:
         assert struct.unpack_from("<I", image, suite.failed)[0] == failed
         end = program.tasks[0].stack
         assert bytes(image[:end]) == bytes(wanted[:end]), case.name
+
+
+def test_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where memory is short, only some tests are loaded together; nothing else changes."""
+    monkeypatch.setitem(AT_ONCE, "micropython", 4)
+    one = built(FOLDER / "mocks.st")
+    cases = one.choose()
+    here, there = run(one, cases), run(one, cases, on="micropython", jobs=1)
+    assert [told(r) for r in there.results] == [told(r) for r in here.results]
+    assert here.coverage is not None
+    assert there.coverage is not None
+    assert there.coverage.json() == here.coverage.json()
+
+
+def test_only_what_is_run_is_loaded() -> None:
+    one = built(FOLDER / "mocks.st")
+    numbers = [case.number for case in one.choose("called too often")]
+    names = {f.name for f in subset(one.program, numbers).ir.functions}
+    assert {n for n in names if n.startswith("test_")} == {f"test_{numbers[0]}"}
+    assert "Raw" in names
+    assert "Valve" not in names
+
+
+def test_many_tests(tmp_path: Path) -> None:
+    """More than one function can choose among."""
+    file = tmp_path / "many.st"
+    text = "".join(f"TEST 'n{k}' ASSERT_NEQ({k}, 77); END_TEST\n" for k in range(130))
+    file.write_text(text, encoding="utf-8")
+    for engine in ("python", "native"):
+        one = build(load(file, engine=engine))
+        done = run(one, one.choose(), jobs=1)
+        assert len(done.results) == 130
+        assert [r.name for r in done.failed] == ["n77"]

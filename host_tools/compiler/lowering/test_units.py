@@ -7,6 +7,7 @@ image. SETUP is a function of its file, so are the tests and TEARDOWN.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 from host_tools.compiler import ir, tree
@@ -257,23 +258,63 @@ def _function(
     return func, body.touch
 
 
-def lower_choice(body: Body, files: list[TestFile], h: Harness) -> None:
-    """Runs the test whose number is in the image: SETUP, the test, and TEARDOWN, whatever came of
-    the two."""
+def lower_choice(
+    make_body: Callable[[], Body], files: list[TestFile], h: Harness, name: str
+) -> Lowered:
+    """`name`, which runs the test whose number is in the image: SETUP, the test, and TEARDOWN,
+    whatever came of the two. Where there are many tests, it does so by functions for some each:
+    what engines print has limits on nesting."""
+    made: Lowered = {}
+    every: list[tuple[int, tuple[ir.Stmt, ...], dict[str, Span]]] = []
+    for number, one in enumerate(files):
+        every += [(case.number, *_steps(number, one, case, h)) for case in one.cases]
+    size = max(_FEW, math.isqrt(len(every)))
+    groups = [every[at : at + size] for at in range(0, len(every), size)]
+    if len(groups) > 1:
+        for number, group in enumerate(groups):
+            branches = [((first, first), steps, called) for first, steps, called in group]
+            made[f"tests_{number}"] = _choice(make_body, h, branches)
+        branches = [
+            (
+                (group[0][0], group[-1][0]),
+                (ir.Call(f"tests_{number}"),),
+                {f"tests_{number}": next(iter(group[0][2].values()))},
+            )
+            for number, group in enumerate(groups)
+        ]
+    else:
+        branches = [((first, first), steps, called) for first, steps, called in every]
+    made[name] = _choice(make_body, h, branches)
+    return made
+
+
+_FEW = 50
+
+Branch = tuple[tuple[int, int], tuple[ir.Stmt, ...], dict[str, Span]]
+
+
+def _choice(
+    make_body: Callable[[], Body], h: Harness, branches: list[Branch]
+) -> tuple[ir.Func, Touch]:
+    body = make_body()
     chosen = ir.Local("u32", body.new_local("chosen", "u32"))
     body.emit(ir.SetLocal(chosen.index, ir.Load("u32", ir.Addr("static", h.selector))))
-    branches = []
-    for number, one in enumerate(files):
-        for case in one.cases:
-            steps = _steps(body, number, one, case, h)
-            branches.append((((case.number, case.number),), steps))
-    body.emit(ir.Switch(chosen, tuple(branches)))
+    body.emit(ir.Switch(chosen, tuple(((numbers,), steps) for numbers, steps, _ in branches)))
     body.emit(ir.Return())
+    for _, _, called in branches:
+        for name, span in called.items():
+            body.touch.calls.setdefault(name, span)
+    func = ir.Func("", "tests", 0, tuple(body.locals), None, False, 0, tuple(body.block), 0)
+    return func, body.touch
 
 
-def _steps(body: Body, number: int, one: TestFile, case: Case, h: Harness) -> tuple[ir.Stmt, ...]:
+def _steps(
+    number: int, one: TestFile, case: Case, h: Harness
+) -> tuple[tuple[ir.Stmt, ...], dict[str, Span]]:
+    called: dict[str, Span] = {}
+
     def call(name: str) -> ir.Stmt:
-        body.touch.calls.setdefault(name, case.block.span)
+        called[name] = case.block.span
         return ir.Call(name)
 
     test = call(f"test_{case.number}")
@@ -284,4 +325,4 @@ def _steps(body: Body, number: int, one: TestFile, case: Case, h: Harness) -> tu
         steps = [call(f"setup_{number}"), ir.If(fine, (test,))]
     if one.teardown is not None:
         steps.append(call(f"teardown_{number}"))
-    return tuple(steps)
+    return tuple(steps), called

@@ -68,7 +68,8 @@ class MockedFunction:
 @record(eq=False)
 class Harness:
     """What a build for tests keeps in the image, and what its tests say. `take` gives space for a
-    value. `dry`: the tests are only checked and nothing of them reaches the program."""
+    value. `impossible` are points of coverage that cannot be reached. `dry`: the tests are only
+    checked and nothing of them reaches the program."""
 
     take: Callable[[Type], int]
     dry: bool = True
@@ -81,6 +82,7 @@ class Harness:
     assertions: list[Assertion] = field(default_factory=list)
     blocks: set[int] = field(default_factory=set)
     functions: dict[int, MockedFunction] = field(default_factory=dict)
+    impossible: set[int] = field(default_factory=set)
     _texts: dict[tuple[str, bool, int], int] = field(default_factory=dict)
 
     def slot(self, which: str, t: Type) -> int:
@@ -190,6 +192,16 @@ def statement(body: Body, node: tree.Cover | tree.Mock | tree.MockFunction) -> N
                 body.emit(ir.Store(member, ir.Const("b1", 1)))
     else:
         _mock_function(body, node)
+
+
+def complete(body: Body, node: tree.Case, t: EnumType, handled: list[tuple[int, int]]) -> None:
+    """A CASE that handles all values of its enumeration has no other way that tests could take."""
+    if node.orelse is None or len(node.orelse) != 1 or body.harness is None:
+        return
+    other = node.orelse[0]
+    every = all(any(a <= v <= b for a, b in handled) for v in t.values.values())
+    if isinstance(other, tree.Cover) and every:
+        body.harness.impossible.add(other.point)
 
 
 # --- assertions ------------------------------------------------------------------------------
