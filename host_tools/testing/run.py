@@ -71,6 +71,8 @@ class _Session:
         self.covered = bytearray(len(build.suite.points))
         self.reader = _Reader(build)
         self._by_number = {case.number: case for case in cases}
+        self._agents: list[Any] = []
+        self._stopping = False
 
     def run(self, progress: Progress) -> None:
         left = self.cases
@@ -85,8 +87,14 @@ class _Session:
         shares = [left[k::workers] for k in range(workers)]
         most = AT_ONCE[self.on]
         with ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(lambda share: self._all_there(share, most, progress), shares):
-                pass
+            try:
+                for _ in pool.map(lambda share: self._all_there(share, most, progress), shares):
+                    pass
+            except BaseException:  # Ctrl-C as well: the others need not come to their end
+                self._stopping = True
+                for agent in list(self._agents):
+                    agent.close()
+                raise
 
     def _enter(self, message: dict[str, Any], progress: Progress) -> None:
         case = self._by_number[message["number"]]
@@ -127,7 +135,8 @@ class _Session:
 
     def _all_there(self, cases: list[Case], most: int, progress: Progress) -> None:
         for at in range(0, len(cases), most):
-            self._there(cases[at : at + most], progress)
+            if not self._stopping:
+                self._there(cases[at : at + most], progress)
 
     def _there(self, cases: list[Case], progress: Progress) -> None:
         from host_tools.remote import read_message
@@ -136,6 +145,7 @@ class _Session:
         options = {"tests": numbers, "suite": self.reader.suite}
         prints: list[str] = []
         with self._agent(subset(self.build.program, numbers), options, progress) as agent:
+            self._agents.append(agent)
             for line in agent.lines():
                 message = read_message(line)
                 kind = message["is"]
