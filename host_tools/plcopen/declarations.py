@@ -101,23 +101,34 @@ def var_list(one: model.VarList) -> list[str]:
     return [*lines, "END_VAR"]
 
 
-def pou(one: model.Pou, scope: Scope, body: Sequence[str]) -> list[str]:
-    """A whole POU; `scope` has the variables that the translation added."""
-    head = f"{one.kind} {one.name}"
+def pou(one: model.Pou, scope: Scope | None, body: Sequence[str]) -> list[str]:
+    """A whole POU or method; `scope` has the variables that the translation added."""
+    head = " ".join((one.kind, *one.modifiers, one.name))
+    if one.extends:
+        head += f" EXTENDS {one.extends}"
+    if one.implements:
+        head += f" IMPLEMENTS {', '.join(one.implements)}"
     if one.result is not None:
         head += f" : {type_text(one.result)}"
     lines = [*comment_lines(one.comment), head]
     for declared in one.lists:
         lines += indented(var_list(declared))
-    for kind in ("VAR", "VAR_TEMP"):
-        added = [(n, t) for k, n, t in scope.made if k == kind]
-        if added:
-            lines += indented([f"{kind}  // added by the import"])
-            lines += indented(indented([f"{n} : {type_text(t)};" for n, t in added]))
-            lines += indented(["END_VAR"])
+    lines += indented(added(scope))
     if body:
-        lines += ["", *indented(body)]
+        lines += [*([""] if one.kind != "METHOD" else []), *indented(body)]
     return [*lines, f"END_{one.kind}"]
+
+
+def added(scope: Scope | None) -> list[str]:
+    """The variables that the translation of a body has made."""
+    lines: list[str] = []
+    for kind in ("VAR", "VAR_TEMP"):
+        made = [(n, t) for k, n, t in scope.made if k == kind] if scope is not None else []
+        if made:
+            lines += [f"{kind}  // added by the import"]
+            lines += indented([f"{n} : {type_text(t)};" for n, t in made])
+            lines += ["END_VAR"]
+    return lines
 
 
 def configuration(one: model.Configuration) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from host_tools.compiler.tree import fold
 from host_tools.plcopen import declarations, model
+from host_tools.plcopen.member_text import interface_lines, member_lines
 from host_tools.plcopen.reader import read_project
 from host_tools.plcopen.report import Place, Report, Stop
 from host_tools.plcopen.scope import Declared, Scope, declared
@@ -61,9 +62,10 @@ def _files(project: model.Project, report: Report, shown: str) -> dict[str, str]
         texts["types.st"] = declarations.data_types(project.types)
     if any(one.variables for one in project.globals):
         texts["globals.st"] = declarations.global_lists(project.globals)
-    for one in project.pous:
-        lines = _pou(one, names, report)
-        file = f"{declarations.file_name(one.name)}.st"
+    parts: list[tuple[str, list[str]]] = [(i.name, interface_lines(i)) for i in project.interfaces]
+    parts += [(one.name, _pou(one, names, report)) for one in project.pous]
+    for name, lines in parts:
+        file = f"{declarations.file_name(name)}.st"
         while fold(file) in {"TYPES.ST", "GLOBALS.ST", "CONFIGURATION.ST"} | {
             fold(f) for f in texts
         }:
@@ -96,6 +98,7 @@ def _pou(one: model.Pou, names: Declared, report: Report) -> list[str]:
         body += [*comment_lines(part.comment), *lines]
     if one.actions:
         body += [*([""] if body else []), *translate_actions(one, scope, report)]
+    body += member_lines(one, names, report)
     return declarations.pou(one, scope, body)
 
 
@@ -111,7 +114,11 @@ def _body(body: model.Body, scope: Scope, report: Report) -> list[str]:
 def _check_names(project: model.Project, report: Report) -> None:
     """Names of types and POUs stand once in a project."""
     seen: dict[str, str] = {}
-    both: list[model.DataType | model.Pou] = [*project.types, *project.pous]
+    both: list[model.DataType | model.Pou | model.Interface] = [
+        *project.types,
+        *project.pous,
+        *project.interfaces,
+    ]
     for one in both:
         if fold(one.name) in seen:
             report.error(one.place, f"'{one.name}' is there twice")

@@ -98,7 +98,7 @@ class DataType:
 
 @dataclass(frozen=True, slots=True)
 class Pou:
-    """`kind`: "FUNCTION", "FUNCTION_BLOCK", "PROGRAM"."""
+    """`kind`: "FUNCTION", "FUNCTION_BLOCK", "PROGRAM", "METHOD"."""
 
     name: str
     kind: str
@@ -109,6 +109,37 @@ class Pou:
     place: Place
     actions: tuple[NamedBody, ...] = ()
     transitions: tuple[NamedBody, ...] = ()
+    modifiers: tuple[str, ...] = ()
+    extends: str = ""
+    implements: tuple[str, ...] = ()
+    methods: tuple[Pou, ...] = ()
+    properties: tuple[Property, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A property of a function block or an interface (an extension of CODESYS). The accessors
+    are methods."""
+
+    name: str
+    type: Type
+    modifiers: tuple[str, ...]
+    getter: Pou | None
+    setter: Pou | None
+    comment: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """An INTERFACE (an extension of CODESYS). Its methods have no bodies."""
+
+    name: str
+    extends: tuple[str, ...]
+    methods: tuple[Pou, ...]
+    properties: tuple[Property, ...]
+    comment: tuple[str, ...]
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +193,7 @@ class Project:
     pous: tuple[Pou, ...]
     globals: tuple[VarList, ...]
     configurations: tuple[Configuration, ...]
+    interfaces: tuple[Interface, ...] = ()
 
 
 # --- bodies ----------------------------------------------------------------------------------

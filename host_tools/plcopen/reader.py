@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from host_tools.compiler.lexer import KEYWORDS
-from host_tools.plcopen import model
+from host_tools.plcopen import members, model
 from host_tools.plcopen.document import Element, parse_document, text_lines
 from host_tools.plcopen.expressions import is_initial, read_expression
 from host_tools.plcopen.graph_reader import read_items
@@ -46,7 +46,7 @@ _ISO_TIME = re.compile(
     r"P(?:(\d+(?:\.\d+)?)D)?(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?"
 )
 # Elements of the schema that vendors put into addData, and that are read there as well.
-_EXTRA = ("dataType", "pou", "globalVars", "configuration", "resource")
+_EXTRA = ("dataType", "pou", "globalVars", "configuration", "resource", "Interface")
 
 
 def read_project(data: bytes, report: Report) -> model.Project:
@@ -60,10 +60,10 @@ def read_project(data: bytes, report: Report) -> model.Project:
             + (f" of {root.namespace}" if root.namespace else " without a namespace"),
             "expected 'project' of http://www.plcopen.org/xml/tc6_0201, _0200 or _0101",
         )
-    return _Reader(report).project(root)
+    return Reader(report).project(root)
 
 
-class _Reader:
+class Reader:
     """Keeps what is read from anywhere in the document."""
 
     def __init__(self, report: Report) -> None:
@@ -75,6 +75,8 @@ class _Reader:
         self.loose: list[model.Resource] = []
         self.vendor: Counter[str] = Counter()
         self.vendor_place: dict[str, Place] = {}
+        self.interfaces: list[model.Interface] = []
+        self.understood: set[int] = set()  # vendor data that was read, by id
 
     # --- common --------------------------------------------------------------------------------
 
@@ -90,6 +92,8 @@ class _Reader:
 
     def vendor_data(self, element: Element) -> None:
         for data in element.all("data"):
+            if id(data) in self.understood:
+                continue
             read = 0
             for child in data.children:
                 if child.name in _EXTRA and NAMESPACE.fullmatch(child.namespace):
@@ -106,6 +110,8 @@ class _Reader:
             self.data_type(element)
         elif element.name == "pou":
             self.pou(element)
+        elif element.name == "Interface":
+            members.interface(self, element)
         elif element.name == "configuration":
             self.configuration(element)
         elif element.name == "resource":
@@ -187,7 +193,7 @@ class _Reader:
             )
         return model.Project(
             name, origin, comment, tuple(self.types), tuple(self.pous), tuple(self.globals),
-            tuple(self.configurations[:1]),
+            tuple(self.configurations[:1]), tuple(self.interfaces),
         )  # fmt: skip
 
     # --- types ---------------------------------------------------------------------------------
@@ -343,6 +349,7 @@ class _Reader:
     # --- POUs ----------------------------------------------------------------------------------
 
     def pou(self, element: Element) -> None:
+        members.mark(self, element)
         self.known(element, "interface", "actions", "transitions", "body")
         kind = _KINDS.get(element.get("pouType"))
         try:
@@ -355,27 +362,12 @@ class _Reader:
                 f'pouType="{element.get("pouType")}" is not function, functionBlock or program',
             )
             return
-        result: model.Type | None = None
-        lists: list[model.VarList] = []
-        comment = self.comment(element)
-        interface = element.child("interface")
-        if interface is not None:
-            self.known(interface, "returnType", "globalVars", "accessVars", *_LISTS)
-            comment = self.comment(interface) + comment
-            for child in interface.children:
-                if child.name in _LISTS:
-                    lists.append(self.var_list(child, _LISTS[child.name]))
-                elif child.name in ("globalVars", "accessVars") and child.children:
-                    self.report.error(
-                        child.place,
-                        f"'{child.name}' inside the interface of a POU is not supported",
-                        "move the variables to the configuration",
-                    )
-            if interface.child("returnType") is not None:
-                try:
-                    result = self.type_of(interface, "returnType")
-                except Stop:
-                    return
+        heritage = members.heritage(self, element)
+        methods, properties = members.of_pou(self, element)
+        try:
+            result, lists, comment = self.interface(element)
+        except Stop:
+            return
         parts = [
             [p for group in element.all(f"{one}s") for p in self.named_bodies(group, one)]
             for one in ("action", "transition")
@@ -392,8 +384,35 @@ class _Reader:
                 element.place,
                 tuple(parts[0]),
                 tuple(parts[1]),
+                *heritage,
+                methods,
+                properties,
             )
         )
+
+    def interface(
+        self, element: Element
+    ) -> tuple[model.Type | None, list[model.VarList], tuple[str, ...]]:
+        """The result, the variables and the comment of a POU or method. Raises Stop."""
+        lists: list[model.VarList] = []
+        comment = self.comment(element)
+        interface = element.child("interface")
+        if interface is None:
+            return None, lists, comment
+        self.known(interface, "returnType", "globalVars", "accessVars", *_LISTS)
+        for child in interface.children:
+            if child.name in _LISTS:
+                lists.append(self.var_list(child, _LISTS[child.name]))
+            elif child.name in ("globalVars", "accessVars") and child.children:
+                self.report.error(
+                    child.place,
+                    f"'{child.name}' inside the interface of a POU is not supported",
+                    "move the variables to the configuration",
+                )
+        result = None
+        if interface.child("returnType") is not None:
+            result = self.type_of(interface, "returnType")
+        return result, lists, self.comment(interface) + comment
 
     def named_bodies(self, group: Element, kind: str) -> Iterable[model.NamedBody]:
         """The actions or transitions of a POU."""

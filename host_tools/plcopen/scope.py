@@ -64,6 +64,7 @@ def declared(project: model.Project) -> Declared:
         found.types.setdefault(fold(data_type.name), data_type)
         if isinstance(data_type.type, model.Enum):
             found.taken |= {fold(n) for n, _ in data_type.type.values}
+    found.taken |= {fold(one.name) for one in project.interfaces}
     lists = list(project.globals)
     for configuration in project.configurations:
         found.taken.add(fold(configuration.name))
