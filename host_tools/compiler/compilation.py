@@ -32,7 +32,12 @@ from host_tools.compiler.layout import (
 )
 from host_tools.compiler.lowering import construction
 from host_tools.compiler.lowering.body import Body
-from host_tools.compiler.lowering.configuration import TaskPlan, configure, mark_blocks
+from host_tools.compiler.lowering.configuration import (
+    TaskPlan,
+    configure,
+    connect_in_outs,
+    mark_blocks,
+)
 from host_tools.compiler.lowering.crosscheck import (
     check_overlap,
     check_recursion,
@@ -229,6 +234,8 @@ class Linker:
             self._check_size(self._waiting[id(variable)].span)
         retain = (retain_start, self.image.align() - retain_start)
         self.configured.finish(self.image)
+        for instance in instances:
+            connect_in_outs(self._body(), instance, self.instances[instance.name], self.names)
         self._lower_tests()
         self._lower_everything(plans, instances)
         self._check_unused()

@@ -241,6 +241,13 @@ class Scopes:
             )
             return
 
+    def closed_to(self, span: Span, declared: Span) -> str:
+        """The namespace outside of which `span` is, where a member that is INTERNAL is declared
+        inside of it; empty where the member can be used."""
+        inside = next((one.name for one in _outwards(self._at(declared)) if one.name), "")
+        here = next((one.name for one in _outwards(self._at(span)) if one.name), "")
+        return "" if here == inside or here.startswith(inside + ".") else inside
+
     def visible(self, namespace: str, span: Span) -> bool:
         """Can what is declared in `namespace` (upper case) be named at `span` without it?"""
         return not namespace or any(

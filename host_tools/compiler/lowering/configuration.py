@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from host_tools.compiler import tree
-from host_tools.compiler.declarations import Declarations
-from host_tools.compiler.diagnostics import did_you_mean
+from host_tools.compiler.declarations import Declarations, declared
+from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.lowering import expressions, methods, places
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.lowering.calls import _no_parameter, _wrong_arrow
 from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import ProgramInstance, Symbol
 from host_tools.compiler.tree import fold
-from host_tools.compiler.types import BOOL, TIME, UINT, FbType, Unknown, base_of
+from host_tools.compiler.types import BOOL, TIME, UINT, UNKNOWN, FbType, Type, Unknown, base_of
 from host_tools.record import field, record
 
 DEFAULT_INTERVAL_NS = 10_000_000
@@ -53,23 +53,23 @@ def configure(names: Declarations) -> tuple[list[TaskPlan], list[ProgramInstance
                 continue
             local[fold(task.name.name)] = plan
             plans.append(plan)
-        for declared in resource.programs:
-            instance = _instance(names, declared, instances)
+        for wanted in resource.programs:
+            instance = _instance(names, wanted, instances)
             if instance is None:
                 continue
             instances.append(instance)
-            _blocks(names, declared, instance, local)
-            if declared.task is None:
+            _blocks(names, wanted, instance, local)
+            if wanted.task is None:
                 free.append(instance)
                 continue
-            found = local.get(fold(declared.task.name))
+            found = local.get(fold(wanted.task.name))
             if found is None:
                 names.reporter.report(
                     "E0276",
-                    f"there is no task '{declared.task.name}'",
-                    declared.task.span,
-                    help=did_you_mean(declared.task.name, [p.name for p in plans])
-                    or f"declare it: TASK {declared.task.name}(INTERVAL := T#10ms);",
+                    f"there is no task '{wanted.task.name}'",
+                    wanted.task.span,
+                    help=did_you_mean(wanted.task.name, [p.name for p in plans])
+                    or f"declare it: TASK {wanted.task.name}(INTERVAL := T#10ms);",
                 )
                 continue
             found.programs.append(instance)
@@ -273,10 +273,74 @@ def _field(
     return symbol
 
 
+def connect_in_outs(
+    body: Body, instance: ProgramInstance, symbols: dict[str, Symbol], names: Declarations
+) -> None:
+    """A VAR_IN_OUT of a program is another name for the variable that is connected to it."""
+    given = {fold(a.name.name): a for a in instance.arguments if a.name is not None}
+    for block, decl, ident in declared(instance.pou.blocks):
+        if block.kind != "VAR_IN_OUT":
+            continue
+        t, key = names.resolve(decl.type), fold(ident.name)
+        a = given.get(key)
+        symbols[key] = Symbol(ident.name, UNKNOWN, "const", 0, ident.span, "VAR_IN_OUT")
+        if a is None or a.value is None:
+            names.reporter.report(
+                "E0246",
+                f"the VAR_IN_OUT '{ident.name}' of program '{instance.name}' needs a variable",
+                instance.span,
+                others=[Label(ident.span, "declared here")],
+                help=f"connect one in a CONFIGURATION: {instance.pou.name.name}"
+                f"({ident.name} := <a variable of type {t}>)",
+            )
+        elif a.output:
+            _wrong_arrow(body, a, ident.name, block.kind)
+        else:
+            symbols[key] = _connected(body, a.value, t, symbols[key])
+
+
+def _connected(body: Body, node: tree.Expr, t: Type, unknown: Symbol) -> Symbol:
+    if not isinstance(node, tree.Name | tree.Direct | tree.Member | tree.Index):
+        expressions.expression(body, node, t)
+        body.reporter.report(
+            "E0246",
+            f"the VAR_IN_OUT '{unknown.name}' needs a variable",
+            node.span,
+            label="this is a value",
+            help="declare a variable in VAR_GLOBAL and connect that",
+        )
+        return unknown
+    where = places.place(body, node, write=True)
+    if where is None or isinstance(t, Unknown):
+        return unknown
+    if isinstance(node, tree.Direct):
+        where.type = expressions.direct_type(node, where.type, t)
+    if where.type != t or where.addr is None or where.addr.terms:
+        body.reporter.report(
+            "E0247",
+            f"the VAR_IN_OUT '{unknown.name}' is {t}, this is {where.type}",
+            node.span,
+            help=f"connect a variable of type {t}",
+        )
+        return unknown
+    area = node.area if isinstance(node, tree.Direct) else ""
+    if isinstance(node, tree.Name) and where.symbol is not None:
+        return where.symbol
+    name, section = node.span.text, where.section
+    made = Symbol(name, t, "static", where.addr.offset, unknown.span, section, where.bit, area)
+    made.is_input = area == "I"
+    return made
+
+
 def connect_inputs(body: Body, instance: ProgramInstance, symbols: dict[str, Symbol]) -> None:
     """Copy what is connected to the inputs of a program before it runs."""
+    in_outs = {
+        fold(ident.name)
+        for block, _, ident in declared(instance.pou.blocks)
+        if block.kind == "VAR_IN_OUT"
+    }
     for a in instance.arguments:
-        if a.task is not None:
+        if a.task is not None or (a.name is not None and fold(a.name.name) in in_outs):
             continue
         symbol = _field(body, instance, a, symbols)
         if symbol is None or a.output or a.value is None:

@@ -174,11 +174,28 @@ def _may_use(body: Body, method: Method, name: str, span: Span) -> bool:
         fine = body.this is owner
     elif access == "PROTECTED":
         fine = body.this is not None and derives(body.this, owner)
+    elif access == "INTERNAL":
+        return not told_internal(body, name, span, method.pou.name.span)
     else:
         return True
     if not fine:
         told_access(body, name, owner, access, span, method.pou.name.span)
     return fine
+
+
+def told_internal(body: Body, name: str, span: Span, declared: Span) -> bool:
+    """Whether an INTERNAL member is used outside of its namespace, which is reported."""
+    inside = body.declarations.naming.closed_to(span, declared)
+    if inside:
+        body.reporter.report(
+            "E0350",
+            f"'{name}' is INTERNAL",
+            span,
+            label=f"only what stands in {inside} may use it",
+            others=[Label(declared, "declared here")],
+            help=f"declare it PUBLIC, or use it inside of NAMESPACE {inside}",
+        )
+    return bool(inside)
 
 
 def told_access(

@@ -506,6 +506,9 @@ def member_of(body: Body, base: Place, node: tree.Member, write: bool) -> Place 
         if field.access in ("PRIVATE", "PROTECTED") and not body.privileged:
             methods.told_access(body, field.name, field.owner, field.access, node.span, field.span)
             return None
+        guarded = field.access == "INTERNAL" and not body.in_test
+        if guarded and methods.told_internal(body, field.name, node.span, field.span):
+            return None
         readable = field.section in ("VAR_INPUT", "VAR_OUTPUT", "STEP")
         if field.section == "VAR" and field.access in ("PUBLIC", "INTERNAL"):
             readable = True

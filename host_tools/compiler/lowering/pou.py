@@ -345,15 +345,6 @@ def _other_variables(
             pass  # lives in the body that called the action
         elif block.kind == "VAR_TEMP" or (is_function and block.kind == "VAR"):
             _temporary_variable(body, block, decl, ident)
-        elif pou.kind == "PROGRAM" and block.kind == "VAR_IN_OUT":
-            body.reporter.report(
-                "E0271",
-                "a PROGRAM cannot have VAR_IN_OUT",
-                ident.span,
-                label="nothing calls a program with a variable for it",
-                help="use VAR_EXTERNAL, or VAR_INPUT and VAR_OUTPUT connected in CONFIGURATION",
-            )
-            add_symbol(body, Symbol(ident.name, UNKNOWN, "const", 0, ident.span))
 
 
 def external(body: Body, block: tree.VarBlock, decl: tree.VarDecl, ident: tree.Identifier) -> None:
