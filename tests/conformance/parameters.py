@@ -22,11 +22,26 @@ class Parameter:
 
 
 PARAMETERS = (
-    Parameter("6.1.1", "Characters in sources", "UTF-8; outside of comments and strings ASCII"),
+    Parameter(
+        "6.1.1",
+        "Characters in sources",
+        "UTF-8; outside of comments and strings ASCII",
+        "6_1_lexical",
+    ),
     Parameter("6.1.2", "Length of identifiers", "no limit; all characters count", "identifiers"),
     Parameter("6.1.5", "Length and nesting of comments", "no limit", "comments"),
-    Parameter("6.2", "Pragmas", "accepted anywhere a comment may stand; carried, not interpreted"),
-    Parameter("6.3.4", "Resolution of durations", "1 ns; fractions of a nanosecond are refused"),
+    Parameter(
+        "6.2",
+        "Pragmas",
+        "accepted anywhere a comment may stand; carried, not interpreted",
+        "6_1_lexical",
+    ),
+    Parameter(
+        "6.3.4",
+        "Resolution of durations",
+        "1 ns; fractions of a nanosecond are refused",
+        "6_3_4_durations",
+    ),
     Parameter(
         "6.4.2",
         "Range of TIME, LTIME",
@@ -36,7 +51,12 @@ PARAMETERS = (
     Parameter(
         "6.4.2", "Range of dates", "1677-09-22 to 2262-04-11; 64 bits of nanoseconds", "dates"
     ),
-    Parameter("6.4.2", "TIME_OF_DAY", "64 bits of nanoseconds since midnight; sums are not cut"),
+    Parameter(
+        "6.4.2",
+        "TIME_OF_DAY",
+        "64 bits of nanoseconds since midnight; sums are not cut",
+        "7_3_2_dates",
+    ),
     Parameter(
         "6.4.2",
         "Length of STRING, WSTRING",
@@ -44,7 +64,10 @@ PARAMETERS = (
         "strings",
     ),
     Parameter(
-        "6.4.2", "REAL, LREAL", "IEEE 754 binary32 and binary64, each operation rounded once"
+        "6.4.2",
+        "REAL, LREAL",
+        "IEEE 754 binary32 and binary64, each operation rounded once",
+        "7_3_2_real_arithmetic",
     ),
     Parameter(
         "6.4.2", "Default of CHAR, WCHAR", "the character of code 0", "6_4_2_values_of_types"
@@ -70,7 +93,12 @@ PARAMETERS = (
         f"up to {MAX_ADDRESS:,} bytes a size and area; sizes do not overlap",
         "addresses",
     ),
-    Parameter("6.5.5", "Values of inputs at the start", "0 and FALSE until they were first read"),
+    Parameter(
+        "6.5.5",
+        "Values of inputs at the start",
+        "0 and FALSE until they were first read",
+        "6_5_variables",
+    ),
     Parameter("6.5.6", "RETAIN without a storage", "initial values after each start"),
     Parameter(
         "6.6.1.6", "Conversions that lose something", "refused without a call", "6_6_1_6_refused"
@@ -83,17 +111,25 @@ PARAMETERS = (
         "test_library_math.py",
     ),
     Parameter("7.3.2", "Overflow of integers", "wraps", "7_3_2_integer_arithmetic"),
-    Parameter("7.3.2", "Division by zero", "integers: fault; REAL, LREAL: infinity or NaN"),
+    Parameter(
+        "7.3.2",
+        "Division by zero",
+        "integers: fault; REAL, LREAL: infinity or NaN",
+        "7_3_2_integer_division_by_zero",
+    ),
     Parameter(
         "6.6.2.5.10",
         "Shifts by the width or more",
         "0; rotations modulo the width",
         "6_6_2_5_10_shifts",
     ),
-    Parameter("6.6.2.5.12", "Positions outside of a string", "what lies outside is cut off"),
     Parameter(
-        "6.6.3.5.4", "Limits of counters", "those of the type of PV", "6_6_3_5_table43_46_blocks"
+        "6.6.2.5.12",
+        "Positions outside of a string",
+        "what lies outside is cut off",
+        "6_6_2_5_table34_strings",
     ),
+    Parameter("6.6.3.5.4", "Limits of counters", "those of the type of PV", "6_6_3_5_table45_ctu"),
     Parameter("6.6.3.5.5", "PT changed while a timer runs", "counts at once"),
     Parameter("6.6.3", "Instances and types of function blocks", "no limit but memory"),
     Parameter("6.6.3", "Recursion", "refused with its circle", "recursion"),

@@ -302,6 +302,14 @@ def moments() -> CaseFile:
             f"a : {name};",
             "a := a + a;  // error: E0250 at 'a + a'",
         )
+    for name, tag, long in (("TOD", "10.14a", ""), ("LTOD", "10.14b", "L")):
+        f.program(
+            f"{name}: sums are not cut at midnight",
+            f"71.11, 71.12, {tag}",
+            f"a : {name} := {name}#23:00:00; x, y : {name};",
+            row(f"x := a + {long}TIME#2h;", "main.x", clock(25, 0)),
+            row(f"y := a - {long}TIME#24h;", "main.y", -clock(1, 0)),
+        )
     for name, tag, long in (("DATE", "10.13a", ""), ("LDATE", "10.13b", "L")):
         f.program(
             f"{name}: the duration between two",
