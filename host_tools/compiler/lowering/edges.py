@@ -7,12 +7,16 @@ before.
 
 from __future__ import annotations
 
+import re
+
 from host_tools.compiler import ir, tree
 from host_tools.compiler.lowering import places
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.symbols import Symbol, Value
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import BOOL, Unknown, base_of
+
+_SUPER = re.compile(r"\bSUPER\s*\^?\s*\(", re.IGNORECASE)
 
 
 def check(body: Body, pou: tree.Pou, block: tree.VarBlock, decl: tree.VarDecl) -> None:
@@ -42,9 +46,12 @@ def check(body: Body, pou: tree.Pou, block: tree.VarBlock, decl: tree.VarDecl) -
 
 def detect(body: Body) -> None:
     """Find the edges at the start of a body; from there on the names of the inputs mean them."""
+    base_runs = body.pou is not None and _SUPER.search(body.pou.span.text) is not None
     for key, symbol in list(body.symbols.items()):
         if symbol.edge is None or base_of(symbol.type) is not BOOL:
             continue
+        if base_runs and symbol.owner is not None and symbol.owner is not body.this:
+            continue  # the body of the base finds the edges of its own inputs
         edge = body.symbols.get(fold(f"{symbol.name} edge"))
         before = body.symbols.get(fold(f"{symbol.name} before"))
         if edge is None or before is None:

@@ -385,6 +385,7 @@ def for_loop(body: Body, node: tree.For) -> None:
     if where is None:
         _only_check(body, node)
         return
+    where = opened(body, where)
     t = base_of(where.type)
     if not is_integer(t) or where.bit is not None:
         body.reporter.report(
