@@ -18,6 +18,23 @@ FOLDERS = (
 """Where pages are: in the source tree, and where an installed distribution has its data."""
 
 
+GROUPS = {
+    "E00": "Characters and literals",
+    "E01": "The form of programs",
+    "E02": "Names, types, statements and tasks",
+    "E03": "Objects, references, namespaces, charts and tests",
+    "W03": "Warnings about programs",
+    "E06": "takt.toml",
+    "W06": "Warnings about takt.toml",
+}
+"""How codes begin, in the order in which they are listed."""
+
+
+def _group(prefix: str, heading: str) -> str:
+    codes = [f"  {code}  {title}" for code, title in sorted(CODES.items()) if code[:3] == prefix]
+    return "\n".join([heading, *codes])
+
+
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("code", metavar="CODE", nargs="?", help="such as E0101; none lists all")
 
@@ -36,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         if options.json:
             print(json.dumps(CODES))
         else:
-            print("\n".join(f"{code}  {title}" for code, title in sorted(CODES.items())))
+            print("\n\n".join(_group(prefix, heading) for prefix, heading in GROUPS.items()))
         return 0
     code = options.code.strip().upper()
     title = CODES.get(code)
