@@ -255,6 +255,7 @@ class Linker:
             sources=tuple(s.name for s in self.sources),
             uses_lreal=uses_lreal(functions),
             longest_string=self.names.longest_string,
+            objects=_objects(self.image),
         )
         if self.notes is not None and not self.reporter.has_errors:
             self._check_rules(self.notes, plans)
@@ -847,6 +848,19 @@ class Linker:
 def _path_of(instance: ProgramInstance, a: tree.Argument) -> str:
     """The beginning of the paths into an instance that has a task of its own."""
     return f"{fold(instance.name)}.{fold(a.value.span.text if a.value is not None else '')}."
+
+
+def _objects(image: Image) -> tuple[tuple[int, int], ...]:
+    """Offset and size of what is declared; variables at one address are one."""
+    found: list[tuple[int, int]] = []
+    sizes = [(v.offset, 1 if v.bit is not None else size_align(v.type)[0]) for v in image.variables]
+    for offset, size in sorted(sizes):
+        if found and offset < found[-1][0] + found[-1][1]:
+            first, before = found[-1]
+            found[-1] = (first, max(before, offset + size - first))
+        else:
+            found.append((offset, size))
+    return tuple(found)
 
 
 def _has_retained(t: Type) -> bool:

@@ -389,7 +389,8 @@ class Task(Record):
 class Program(Record):
     """A compiled program. `initial` lists (offset, bytes) runs over an image of zeros; `sources`
     the names by source index; `budget` the back-edges a task release may take; `longest_string`
-    the length of the longest string declared."""
+    the length of the longest string declared; `objects` offset and size of every variable, in
+    order: what is made of the address of one does not lead to another."""
 
     functions: tuple[Func, ...]
     tasks: tuple[Task, ...]
@@ -399,3 +400,4 @@ class Program(Record):
     sources: tuple[str, ...] = ()
     uses_lreal: bool = False
     longest_string: int = 80
+    objects: tuple[tuple[int, int], ...] = ()

@@ -6,6 +6,7 @@ import math
 
 from host_tools.compiler import ir
 from host_tools.compiler.c_engine import strings
+from host_tools.compiler.c_engine.effects import Held
 from host_tools.compiler.c_engine.scope import Scope
 from host_tools.compiler.c_engine.text import (
     ATOM,
@@ -42,7 +43,8 @@ def value(e: ir.Expr, scope: Scope) -> Text:
         case ir.Load(kind=kind, addr=addr):
             if kind in ("str", "wstr"):
                 return Text(f"str_load({address(addr, scope).text})")
-            return access(kind, addr, scope)
+            name = scope.held.get(Held(addr.base, addr.offset, kind)) if not addr.terms else None
+            return Text(name) if name else access(kind, addr, scope)
         case ir.LoadBit(addr=addr, bit=bit):
             byte = access("u8", addr, scope).text
             return Text(f"{byte} >> {bit} & 1" if bit else f"{byte} & 1", BIT)
@@ -213,13 +215,48 @@ def _operation(e: ir.Binary, a: Text, b: Text) -> Text:
     if op in ("div", "mod"):
         divisor = int_const(e.b)
         if divisor is not None and divisor not in (0, -1):
-            sign = "/" if op == "div" else "%"
-            return _cast(kind, Text(f"{a.at(PRODUCT)} {sign} {b.at(SIGN)}", PRODUCT))
+            return _by_constant(op, kind, a, b, divisor)
         return Text(f"{op}_{kind}(m, {a.text}, {b.text}, {e.pos}u)")
     if op in _BITWISE:
         t = Text(f"{a.at(SHIFT)} {_BITWISE[op]} {b.at(SHIFT)}", BIT)
         return _cast(kind, t) if kind in ("i8", "i16") else t
     return _shift(e, a, b)
+
+
+def _by_constant(op: str, kind: str, a: Text, b: Text, divisor: int) -> Text:
+    power = divisor > 0 and divisor & (divisor - 1) == 0
+    if power:
+        sign = "/" if op == "div" else "%"
+        return _cast(kind, Text(f"{a.at(PRODUCT)} {sign} {b.at(SIGN)}", PRODUCT))
+    if kind in ("i64", "u64"):
+        factors = _factors(divisor)
+        if factors is None:
+            what = "QUOTIENT" if op == "div" else "REST"
+            return Text(f"{what}_{kind}({a.text}, {b.text})")
+        quotient = f"{'s' if kind == 'i64' else ''}div_by"
+        shift, one, other = factors
+        if op == "div":
+            return Text(f"{quotient}({a.text}, {shift}, {one}, {other})")
+        return Text(
+            f"({{ {kind} v_ = {a.text}; v_ - {quotient}(v_, {shift}, {one}, {other}) * {b.text}; }})"
+        )
+    wide = "i32" if kind in UNSIGNED else "u32"
+    what = "QUOTIENT" if op == "div" else "REST"
+    return Text(f"({kind}){what}_{wide}({a.text}, {b.text})", SIGN)
+
+
+def _factors(n: int) -> tuple[int, int, int] | None:
+    """(shift, a, b) with n = 2^shift * a * b and a, b below 2^16; None where there are none."""
+    if n <= 0:
+        return None
+    shift = (n & -n).bit_length() - 1
+    n >>= shift
+    if n < 1 << 16:
+        return shift, n, 1
+    for a in range(65535, 2, -2):
+        if n % a == 0:
+            return (shift, a, n // a) if n // a < 1 << 16 else None
+    return None
 
 
 def _shift(e: ir.Binary, a: Text, b: Text) -> Text:

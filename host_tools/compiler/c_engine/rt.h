@@ -133,10 +133,9 @@ COLD void fault(mem m, u32 code, u32 pos)
     takt_leave(m, code);
 }
 
-INLINE void back_edge(mem m, u32 pos)
+/* `left`: what is left of the release's budget of back-edges. */
+INLINE void back_edge(mem m, i32 left, u32 pos)
 {
-    i32 left = STEPS(m) - 1;
-    STEPS(m) = left;
     if (unlikely(left < 0))
         fault(m, BUDGET, pos);
 }
@@ -217,34 +216,63 @@ INLINE u32 not_null(mem m, u32 x, u32 pos)
     return x;
 }
 
-#define SIGNED_DIVISION(T)                                                                        \
+#ifdef __ARM_ARCH_6M__
+/* By the divider of soft.h, which gives the minimum for minimum / -1. C would have the compiler put
+ * multiplications in the place of divisions by constants, which cost more here. */
+u64 __aeabi_idivmod(i32 a, i32 b);
+u64 __aeabi_uidivmod(u32 a, u32 b);
+#define QUOTIENT_i32(a, b) ((i32)__aeabi_idivmod(a, b))
+#define REST_i32(a, b) ((i32)(__aeabi_idivmod(a, b) >> 32))
+#define QUOTIENT_u32(a, b) ((u32)__aeabi_uidivmod(a, b))
+#define REST_u32(a, b) ((u32)(__aeabi_uidivmod(a, b) >> 32))
+#else
+#define QUOTIENT_i32(a, b) ((b) == -1 ? -(a) : (a) / (b))
+#define REST_i32(a, b) ((b) == -1 ? 0 : (a) % (b))
+#define QUOTIENT_u32(a, b) ((a) / (b))
+#define REST_u32(a, b) ((a) % (b))
+#endif
+#define QUOTIENT_i64(a, b) ((b) == -1 ? -(a) : (a) / (b))
+#define REST_i64(a, b) ((b) == -1 ? 0 : (a) % (b))
+#define QUOTIENT_u64(a, b) ((a) / (b))
+#define REST_u64(a, b) ((a) % (b))
+
+#define DIVISION_OF(T, WIDE)                                                                      \
     INLINE T div_##T(mem m, T a, T b, u32 pos)                                                    \
     {                                                                                             \
         if (unlikely(!b))                                                                         \
             fault(m, DIVISION, pos);                                                              \
-        return b == -1 ? (T)-a : (T)(a / b);                                                      \
+        return (T)QUOTIENT_##WIDE(a, b);                                                          \
     }                                                                                             \
     INLINE T mod_##T(mem m, T a, T b, u32 pos)                                                    \
     {                                                                                             \
         if (unlikely(!b))                                                                         \
             fault(m, DIVISION, pos);                                                              \
-        return b == -1 ? 0 : (T)(a % b);                                                          \
+        return (T)REST_##WIDE(a, b);                                                              \
     }
-#define UNSIGNED_DIVISION(T)                                                                      \
-    INLINE T div_##T(mem m, T a, T b, u32 pos)                                                    \
-    {                                                                                             \
-        if (unlikely(!b))                                                                         \
-            fault(m, DIVISION, pos);                                                              \
-        return a / b;                                                                             \
-    }                                                                                             \
-    INLINE T mod_##T(mem m, T a, T b, u32 pos)                                                    \
-    {                                                                                             \
-        if (unlikely(!b))                                                                         \
-            fault(m, DIVISION, pos);                                                              \
-        return a % b;                                                                             \
-    }
-SIGNED_DIVISION(i8) SIGNED_DIVISION(i16) SIGNED_DIVISION(i32) SIGNED_DIVISION(i64)
-UNSIGNED_DIVISION(u8) UNSIGNED_DIVISION(u16) UNSIGNED_DIVISION(u32) UNSIGNED_DIVISION(u64)
+DIVISION_OF(i8, i32) DIVISION_OF(i16, i32) DIVISION_OF(i32, i32) DIVISION_OF(i64, i64)
+DIVISION_OF(u8, u32) DIVISION_OF(u16, u32) DIVISION_OF(u32, u32) DIVISION_OF(u64, u64)
+
+/* x / (2^shift * a * b) for divisors that are known: 64 by 16 bits in steps of 16 bits. */
+INLINE u64 div16_u64(u64 x, u32 d)
+{
+    u32 high = x >> 32, low = (u32)x;
+    if (!high)
+        return QUOTIENT_u32(low, d);
+    u32 q1 = QUOTIENT_u32(high, d), rest = high - q1 * d;
+    u32 n = rest << 16 | low >> 16, q2 = QUOTIENT_u32(n, d);
+    rest = n - q2 * d;
+    n = rest << 16 | (low & 0xFFFF);
+    return (u64)q1 << 32 | q2 << 16 | QUOTIENT_u32(n, d);
+}
+ROUTINE u64 div_by(u64 x, u32 shift, u32 a, u32 b)
+{
+    x = div16_u64(x >> shift, a);
+    return b == 1 ? x : div16_u64(x, b);
+}
+INLINE i64 sdiv_by(i64 x, u32 shift, u32 a, u32 b)
+{
+    return x < 0 ? -(i64)div_by(-(u64)x, shift, a, b) : (i64)div_by(x, shift, a, b);
+}
 
 /* Shifts work on the unsigned type U of the operand; the count n was checked not to be negative. */
 #define SHIFTS(U)                                                                                 \

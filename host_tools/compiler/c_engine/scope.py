@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from host_tools.compiler import ir
+from host_tools.compiler.c_engine.effects import Held
 from host_tools.compiler.c_engine.text import UNIT, EngineError, Names
 from host_tools.compiler.ir_walk import accesses, walk
 from host_tools.record import record
@@ -35,6 +36,7 @@ class Scope:
         self.locals = [names.take(v.name or f"x{i}") for i, v in enumerate(func.locals)]
         self.takes_frame = takes_frame(func, callables)
         self.rooms: list[str] = []
+        self.held: dict[Held, str] = {}  # scalars of the image that are locals now
         self._count = 0
         self.bounds = [0] * len(func.locals)
         for i, v in enumerate(func.locals[: func.parameters]):

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from host_tools.compiler import ir
 from host_tools.compiler.c_engine import strings
+from host_tools.compiler.c_engine.effects import Held, Knowledge
 from host_tools.compiler.c_engine.expressions import access, address, ordered, value
 from host_tools.compiler.c_engine.scope import Callable, Scope, room
 from host_tools.compiler.c_engine.text import COND, CTYPE, UNIT, EngineError, integer
@@ -26,7 +27,14 @@ class _Exits:
 class FunctionPrinter:
     """Prints one function; `print` gives its lines."""
 
-    def __init__(self, program: ir.Program, func: ir.Func, callables: dict[str, Callable]) -> None:
+    def __init__(
+        self,
+        program: ir.Program,
+        func: ir.Func,
+        callables: dict[str, Callable],
+        known: Knowledge,
+    ) -> None:
+        self.known = known
         self.program = program
         self.func = func
         self.callables = callables
@@ -158,6 +166,8 @@ class FunctionPrinter:
                 self._line(f"goto next_{loop.number};")
             case ir.Return():
                 result = self.func.result
+                if any(x.is_loop for x in self._around):
+                    self._line("STEPS(m) = steps;")
                 self._line("return;" if result is None else f"return {scope.locals[result]};")
             case ir.Call():
                 self._call(s)
@@ -184,6 +194,11 @@ class FunctionPrinter:
             else:
                 self._simple(f"str_store({target}, {v}, {UNIT[kind]});")
             return
+        held = scope.held.get(Held(s.addr.base, s.addr.offset, kind)) if not s.addr.terms else None
+        if held:
+            # The image has it, too: it must be right when a fault ends the loop.
+            self._simple(f"{held} = {v};")
+            v = held
         stored = kind
         if kind in ("f32", "f64") and not _is_canonical(s.value):
             v, stored = f"stored_{kind}({v})", "u32" if kind == "f32" else "u64"
@@ -291,6 +306,26 @@ class FunctionPrinter:
         self._line("}")
 
     def _loop(self, s: ir.Loop) -> None:
+        if any(x.is_loop for x in self._around):
+            self._inner_loop(s)
+            return
+        # The outermost loop holds what it can in registers: the budget of back-edges, and scalars.
+        held = self.known.held(s)
+        self._line("{")
+        self._level += 1
+        self._line("i32 steps = STEPS(m);")
+        for one in held:
+            name = self.scope.fresh("held_")
+            place = access(one.kind, ir.Addr(one.base, one.offset), self.scope).text
+            self._line(f"{CTYPE[one.kind]} {name} = {place};")
+            self.scope.held[one] = name
+        self._inner_loop(s)
+        self._line("STEPS(m) = steps;")
+        self.scope.held.clear()
+        self._level -= 1
+        self._line("}")
+
+    def _inner_loop(self, s: ir.Loop) -> None:
         self._loops += 1
         exits = _Exits(self._loops, True)
         self._around.append(exits)
@@ -300,7 +335,7 @@ class FunctionPrinter:
             self._line(f"next_{exits.number}:;")
         self._indented(s.step)
         self._level += 1
-        self._line(f"back_edge(m, {s.pos}u);")
+        self._line(f"back_edge(m, --steps, {s.pos}u);")
         self._level -= 1
         self._line("}")
         self._around.pop()
@@ -341,6 +376,9 @@ class FunctionPrinter:
             scope.rooms.append(room(unused, "wstr", callee.bound))
             args.append(unused)
         text += f"{callee.name}({', '.join(args)});"
+        if any(x.is_loop for x in self._around) and self.known.functions[s.func].loops:
+            text = f"STEPS(m) = steps; {text} steps = STEPS(m);"
+            declared = declared or " "
         self._simple(f"{{ {declared}{text} }}" if declared else text)
 
 
