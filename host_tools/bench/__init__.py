@@ -1,1 +1,1 @@
-"""`takt bench`: what scans cost, how exactly they are released, how large and how quick it all is."""
+"""`takt bench`: what scans cost, how exactly tasks are released, how large and quick it all is."""

@@ -853,7 +853,9 @@ def _path_of(instance: ProgramInstance, a: tree.Argument) -> str:
 def _objects(image: Image) -> tuple[tuple[int, int], ...]:
     """Offset and size of what is declared; variables at one address are one."""
     found: list[tuple[int, int]] = []
-    sizes = [(v.offset, 1 if v.bit is not None else size_align(v.type)[0]) for v in image.variables]
+    sizes = [
+        (v.offset, 1 if v.bit is not None else size_align(v.type)[0]) for v in image.variables
+    ]
     for offset, size in sorted(sizes):
         if found and offset < found[-1][0] + found[-1][1]:
             first, before = found[-1]

@@ -21,9 +21,10 @@ _HEADERS = Path(__file__).parents[1] / "compiler" / "c_engine"
 # What rt.h relies on: wrapping integers, the image as bytes of any type, floats rounded after
 # every operation, and nothing but this code at run time.
 _FLAGS = """
--std=gnu11 -O2 -w -ffreestanding -nostdlib -fwrapv -fno-strict-aliasing -ffp-contract=off
+-std=gnu11 -O2 -fno-unroll-loops -w -ffreestanding -nostdlib -fwrapv -fno-strict-aliasing
+-ffp-contract=off
 -fno-math-errno -fno-unwind-tables -fno-asynchronous-unwind-tables -fno-stack-protector
--fno-sanitize=all -fno-ident
+-fno-sanitize=all -fno-ident -fomit-frame-pointer
 """
 _MEANING = _FLAGS.split()
 

@@ -1,8 +1,8 @@
 """What functions write, and which scalars a loop may hold in registers.
 
-A C compiler cannot know that a store to an element of an array leaves the loop's counter alone: all
-of it is one block of bytes. The IR tells: elements stay inside of their checked bounds, references
-reach only the variable they were made of, and a call writes what its function writes.
+A C compiler cannot know that a store to an element of an array leaves the loop's counter alone:
+all of it is one block of bytes. The IR tells: elements stay inside of their checked bounds,
+references reach only the variable they were made of, and a call writes what its function writes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _EVERYWHERE: Range = (0, 1 << 40)
 
 @record()
 class Effects:
-    """What a function and all it calls write: ranges of the image, and whether through pointers."""
+    """What a function and all it calls write: ranges of the image, whether through pointers."""
 
     static: list[Range] = field(default_factory=list)
     pointers: bool = False
@@ -129,7 +129,7 @@ class Knowledge:
         by_place: dict[tuple[str, int], set[str]] = {}
         for one in used:
             by_place.setdefault((one.base, one.offset), set()).add(one.kind)
-        fit = [h for h in used if used[h] > 4 and len(by_place[h.base, h.offset]) == 1]
+        fit = [h for h in used if used[h] >= 4 and len(by_place[h.base, h.offset]) == 1]
         fit = [h for h in fit if not any(_inside(h, other) for other in used)]
         fit.sort(key=lambda h: (-used[h], h.base, h.offset))
         return fit[:MOST]
@@ -231,4 +231,3 @@ def _with_depth(block: tuple[ir.Stmt, ...], depth: int = 0) -> Iterator[tuple[in
         inner = depth + isinstance(s, ir.Loop)
         for nested in stmt_parts(s)[2]:
             yield from _with_depth(nested, inner)
-

@@ -39,6 +39,8 @@ def value(e: ir.Expr, scope: Scope) -> Text:
         case ir.Const():
             return const(e)
         case ir.Local(index=index):
+            if index in scope.pointers:
+                return Text(f"(u32)({scope.locals[index]} - m)", SIGN)
             return Text(scope.locals[index])
         case ir.Load(kind=kind, addr=addr):
             if kind in ("str", "wstr"):
@@ -134,11 +136,13 @@ def in_order(declared: str, text: str, prec: int) -> Text:
 def _parts(addr: ir.Addr, scope: Scope) -> tuple[str | None, list[str], int, str]:
     """Pointer part, index parts, constant part and declarations of an address."""
     exprs = list(addr_children(addr))
+    base = scope.pointer(addr.pointer) or _BASE.get(addr.base)
+    if base and addr.base == "ptr":
+        exprs = exprs[1:]
     texts, declared = ordered(exprs, scope)
-    base: str | None = _BASE.get(addr.base)
     constant = addr.offset
     parts: list[str] = []
-    if addr.base == "ptr":
+    if base is None:
         parts.append(texts.pop(0).at(SUM))
     for t, (e, scale) in zip(texts, addr.terms, strict=True):
         known = int_const(e)
@@ -164,7 +168,7 @@ def address(addr: ir.Addr, scope: Scope) -> Text:
 def image_offset(addr: ir.Addr, scope: Scope) -> Text:
     """An address as a number that counts from the start of the image."""
     base, parts, constant, declared = _parts(addr, scope)
-    if base in ("s", "f"):
+    if base not in (None, "m"):
         parts.insert(0, f"(u32)({base} - m)")
     terms = list(parts)
     if constant or not terms:
@@ -237,9 +241,8 @@ def _by_constant(op: str, kind: str, a: Text, b: Text, divisor: int) -> Text:
         shift, one, other = factors
         if op == "div":
             return Text(f"{quotient}({a.text}, {shift}, {one}, {other})")
-        return Text(
-            f"({{ {kind} v_ = {a.text}; v_ - {quotient}(v_, {shift}, {one}, {other}) * {b.text}; }})"
-        )
+        divided = f"{quotient}(v_, {shift}, {one}, {other})"
+        return Text(f"({{ {kind} v_ = {a.text}; v_ - {divided} * {b.text}; }})")
     wide = "i32" if kind in UNSIGNED else "u32"
     what = "QUOTIENT" if op == "div" else "REST"
     return Text(f"({kind}){what}_{wide}({a.text}, {b.text})", SIGN)

@@ -32,6 +32,8 @@ typedef u8 *mem;
 #define INLINE static inline __attribute__((always_inline, unused))
 #define ROUTINE static __attribute__((noinline, unused))
 #define COLD static __attribute__((noinline, cold, noreturn, unused))
+/* From here on an address is what it is: the compiler does not make several out of its parts. */
+#define PLACE(p) __asm__("" : "+r"(p))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -219,8 +221,8 @@ INLINE u32 not_null(mem m, u32 x, u32 pos)
 #ifdef __ARM_ARCH_6M__
 /* By the divider of soft.h, which gives the minimum for minimum / -1. C would have the compiler put
  * multiplications in the place of divisions by constants, which cost more here. */
-u64 __aeabi_idivmod(i32 a, i32 b);
-u64 __aeabi_uidivmod(u32 a, u32 b);
+__attribute__((const)) u64 __aeabi_idivmod(i32 a, i32 b);
+__attribute__((const)) u64 __aeabi_uidivmod(u32 a, u32 b);
 #define QUOTIENT_i32(a, b) ((i32)__aeabi_idivmod(a, b))
 #define REST_i32(a, b) ((i32)(__aeabi_idivmod(a, b) >> 32))
 #define QUOTIENT_u32(a, b) ((u32)__aeabi_uidivmod(a, b))

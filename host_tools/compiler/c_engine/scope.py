@@ -5,7 +5,7 @@ from __future__ import annotations
 from host_tools.compiler import ir
 from host_tools.compiler.c_engine.effects import Held
 from host_tools.compiler.c_engine.text import UNIT, EngineError, Names
-from host_tools.compiler.ir_walk import accesses, walk
+from host_tools.compiler.ir_walk import accesses, expressions_of, stmt_parts, walk
 from host_tools.record import record
 
 MOST_ROOM = 65_535
@@ -35,6 +35,7 @@ class Scope:
         names = Names(c.name for c in callables.values())
         self.locals = [names.take(v.name or f"x{i}") for i, v in enumerate(func.locals)]
         self.takes_frame = takes_frame(func, callables)
+        self.pointers, self.references = _pointers(func)
         self.rooms: list[str] = []
         self.held: dict[Held, str] = {}  # scalars of the image that are locals now
         self._count = 0
@@ -43,6 +44,14 @@ class Scope:
             if v.kind in UNIT:
                 self.bounds[i] = program.longest_string
         self._find_bounds()
+
+    def pointer(self, e: ir.Expr | None) -> str | None:
+        """The name of the C pointer that an address is, if it is one."""
+        if not isinstance(e, ir.Local):
+            return None
+        if e.index in self.pointers:
+            return self.locals[e.index]
+        return f"at_{self.locals[e.index]}" if e.index in self.references else None
 
     def fresh(self, prefix: str = "t_") -> str:
         self._count += 1
@@ -98,6 +107,27 @@ class Scope:
             if not grown:
                 return
         raise EngineError("a string in a local has no greatest length", self.func.pos)
+
+
+def _pointers(func: ir.Func) -> tuple[set[int], set[int]]:
+    """Locals that hold nothing but addresses, and parameters that are only read and used as one:
+    in C both are pointers."""
+    other = {s.result for s in walk(func.body) if isinstance(s, ir.Call)}
+    places: set[int] = set()
+    for s in walk(func.body):
+        if isinstance(s, ir.SetLocal):
+            (places if isinstance(s.value, ir.AddrOf) else other).add(s.index)
+    used: set[int | None] = set()
+    for s in walk(func.body):
+        addrs = [*stmt_parts(s)[0]]
+        addrs += [e.addr for e in expressions_of(s) if hasattr(e, "addr")]
+        for addr in addrs:
+            if isinstance(addr.pointer, ir.Local):
+                used.add(addr.pointer.index)
+    kinds = [v.kind for v in func.locals]
+    pointers = {i for i in places - other if i >= func.parameters and kinds[i] == "u32"}
+    given = {i for i in range(func.parameters) if kinds[i] == "u32" and i in used}
+    return pointers, given - places - other
 
 
 def room(name: str, kind: str, characters: int) -> str:

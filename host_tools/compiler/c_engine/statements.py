@@ -9,7 +9,7 @@ from host_tools.compiler.c_engine import strings
 from host_tools.compiler.c_engine.effects import Held, Knowledge
 from host_tools.compiler.c_engine.expressions import access, address, ordered, value
 from host_tools.compiler.c_engine.scope import Callable, Scope, room
-from host_tools.compiler.c_engine.text import COND, CTYPE, UNIT, EngineError, integer
+from host_tools.compiler.c_engine.text import COND, CTYPE, HELD, UNIT, EngineError, integer
 from host_tools.compiler.ir_walk import addr_may_fault, may_fault
 from host_tools.record import record
 
@@ -71,8 +71,12 @@ class FunctionPrinter:
             self._line(f"return {scope.locals[func.result]};")
         declared = []
         for i, v in enumerate(func.locals):
+            if i in scope.references:
+                at = f"at_{scope.locals[i]}"
+                declared.append(f"    mem {at} = m + {scope.locals[i]}; PLACE({at});")
             if i >= func.parameters:
-                declared.append(f"    {CTYPE[v.kind]} {scope.locals[i]};")
+                kind = "mem" if i in scope.pointers else HELD[v.kind]
+                declared.append(f"    {kind} {scope.locals[i]};")
                 if v.kind in UNIT and i != func.result:
                     declared.append(
                         "    " + room(f"room_{scope.locals[i]}", v.kind, scope.bounds[i])
@@ -177,6 +181,11 @@ class FunctionPrinter:
                 raise EngineError(f"the native engine does not know {type(s).__name__}", self._pos)
 
     def _set_local(self, index: int, v: ir.Expr) -> None:
+        if index in self.scope.pointers:
+            assert isinstance(v, ir.AddrOf)
+            name = self.scope.locals[index]
+            self._simple(f"{name} = {address(v.addr, self.scope).text}; PLACE({name});")
+            return
         name, text = self.scope.locals[index], value(v, self.scope).text
         if v.kind in UNIT:
             kept = "room_result" if index == self.func.result else f"room_{name}"
@@ -317,7 +326,7 @@ class FunctionPrinter:
         for one in held:
             name = self.scope.fresh("held_")
             place = access(one.kind, ir.Addr(one.base, one.offset), self.scope).text
-            self._line(f"{CTYPE[one.kind]} {name} = {place};")
+            self._line(f"{HELD[one.kind]} {name} = {place};")
             self.scope.held[one] = name
         self._inner_loop(s)
         self._line("STEPS(m) = steps;")
