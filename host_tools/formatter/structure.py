@@ -307,6 +307,8 @@ class _Reader:
 
     def type_block(self) -> None:
         self.take()
+        if self.tok.word == "INTERNAL" and self.peek().kind == "name":
+            self.keyword()
         self.declarations()
         self.close(False)
 

@@ -2,7 +2,7 @@
 
 A source is taken for SCL when a block in it has a quoted name, or when it has an
 ORGANIZATION_BLOCK or DATA_BLOCK. Then "..." is a name, in which everything that cannot stand in
-one becomes '_'; REGION, VERSION, TITLE and the like are stepped over; a DATA_BLOCK is a global
+one becomes '_' (and a keyword gets one in front); REGION, VERSION, TITLE and the like are stepped over; a DATA_BLOCK is a global
 variable and an ORGANIZATION_BLOCK a PROGRAM. (`#x` for a local name is taken in every source.)
 """
 
@@ -12,16 +12,16 @@ import re
 from collections.abc import Sequence
 
 from host_tools.compiler.diagnostics import Reporter
-from host_tools.compiler.lexer import Token
+from host_tools.compiler.lexer import KEYWORDS, Token
 from host_tools.compiler.source import Source, Span
 
 _IS_SCL = re.compile(
-    r"^[ \t]*(?:(?:FUNCTION_BLOCK|FUNCTION|TYPE)[ \t]+\"|(?:ORGANIZATION_BLOCK|DATA_BLOCK)\b)",
+    r"^[ \t]*(?:(?:FUNCTION_BLOCK|FUNCTION|TYPE)[ \t]+\"|(?:ORGANIZATION_BLOCK|DATA_BLOCK)[ \t]+["\w])",
     re.IGNORECASE | re.MULTILINE,
 )
 _OTHER = re.compile(
     r"""(?P<kept>//[^\n]*+|\(\*.*?\*\)|/\*.*?\*/|'(?:[^'$\n]|\$.)*+')
-    | (?P<quoted>"[^"\n]*+")
+    | (?P<quoted>\#?+"[^"\n]*+")
     | (?P<gone>^[ \t]*REGION\b[^\n]*+|\bEND_REGION\b[^\n;]*+;?
         |^[ \t]*TITLE[ \t]*=[^\n]*+
         |^[ \t]*(?:VERSION|AUTHOR|FAMILY|NAME)[ \t]*:[^\n;]*+$
@@ -54,8 +54,10 @@ def _standard(m: re.Match[str]) -> str:
     if m["kept"] is not None:
         return found
     if m["quoted"] is not None:
-        name = "".join(c if c.isalnum() or c == "_" else "_" for c in found[1:-1])
-        return f"{'_' if name[:1].isdigit() else ' '}{name} "
+        blank, _, rest = found.partition('"')
+        name = "".join(c if c.isalnum() or c == "_" else "_" for c in rest[:-1])
+        is_taken = name[:1].isdigit() or name.upper() in KEYWORDS
+        return f"{' ' * len(blank)}{'_' if is_taken else ' '}{name} "
     if m["time"] is not None:
         return ("  " + found[2:]) if len(found) == 7 else "  T#"
     return re.sub(r"[^\r\n]", " ", found)
