@@ -2,8 +2,9 @@
 
 A source is taken for SCL when a block in it has a quoted name, or when it has an
 ORGANIZATION_BLOCK or DATA_BLOCK. Then "..." is a name, in which everything that cannot stand in
-one becomes '_' (and a keyword gets one in front); REGION, VERSION, TITLE and the like are stepped over; a DATA_BLOCK is a global
-variable and an ORGANIZATION_BLOCK a PROGRAM. (`#x` for a local name is taken in every source.)
+one becomes '_'; a keyword gets '_' in front. REGION, VERSION, TITLE and the like are stepped
+over; a DATA_BLOCK is a global variable and an ORGANIZATION_BLOCK a PROGRAM. (`#x` for a local
+name is taken in every source.)
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from host_tools.compiler.lexer import KEYWORDS, Token
 from host_tools.compiler.source import Source, Span
 
 _IS_SCL = re.compile(
-    r"^[ \t]*(?:(?:FUNCTION_BLOCK|FUNCTION|TYPE)[ \t]+\"|(?:ORGANIZATION_BLOCK|DATA_BLOCK)[ \t]+["\w])",
+    r"^[ \t]*(?:(?:FUNCTION_BLOCK|FUNCTION|TYPE)[ \t]+\""
+    r"|(?:ORGANIZATION_BLOCK|DATA_BLOCK)[ \t]+[\"\w])",
     re.IGNORECASE | re.MULTILINE,
 )
 _OTHER = re.compile(
