@@ -12,7 +12,7 @@ import pytest
 from host_tools import compile, load, run_tests
 from host_tools.build import Rejected
 from host_tools.cli import main
-from host_tools.failure import Failure
+from host_tools.failure import DEVICE, Failure
 from host_tools.testing.build import matches
 from host_tools.testing.coverage import percent, ranges_text
 
@@ -432,3 +432,98 @@ def test_run_tests(project: Path) -> None:
         run_tests(project, pattern="nothing")
     with pytest.raises(Failure, match="there is no target"):
         run_tests(project, on="mars")
+
+
+def test_without_micropython(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> str:
+        raise Failure("there is no micropython executable here", "install one", DEVICE)
+
+    monkeypatch.setattr("host_tools.remote.find_micropython", missing)
+    code, _, err = takt(capsys, "pit", "--on", "micropython")
+    assert code == 3
+    assert "there is no micropython executable here" in err
+
+
+# --- what counts as reached ------------------------------------------------------------------
+
+WAYS = """\
+TYPE Colour : (red, green); END_TYPE
+FUNCTION_BLOCK F
+VAR_INPUT n : INT; c : Colour; END_VAR
+VAR i, sum : INT; END_VAR
+METHOD Never
+    sum := 0;
+END_METHOD
+METHOD Once
+    sum := 1;
+END_METHOD
+ACTION act:
+    sum := 2;
+END_ACTION
+    FOR i := 1 TO n DO
+        sum := sum + i;
+    END_FOR;
+    WHILE sum > 10 DO
+        sum := sum - 1;
+    END_WHILE;
+    REPEAT
+        sum := sum + 1;
+    UNTIL sum > 0
+    END_REPEAT;
+    IF n = 1 THEN
+        Once();
+    ELSIF n = 2 THEN
+        act();
+    ELSIF n = 3 THEN
+        RETURN;
+    END_IF;
+    CASE c OF
+        red: ;
+        green: sum := 0;
+    END_CASE;
+    CASE n OF
+        1, 5..6: sum := 0;
+    END_CASE;
+END_FUNCTION_BLOCK
+"""
+
+
+def missed(tmp_path: Path, calls: str) -> tuple[list[int], list[tuple[int, str]]]:
+    file = tmp_path / "ways.st"
+    file.write_text(f"{WAYS}TEST 'a' VAR f : F; END_VAR {calls} END_TEST", encoding="utf-8")
+    done = run_tests(file, coverage=True)
+    assert done.coverage is not None
+    (one,) = done.coverage.files
+    return one.missing_lines, [(p.span.line, p.branch) for p in one.missed_branches]
+
+
+def test_ways_of_statements(tmp_path: Path) -> None:
+    lines, branches = missed(tmp_path, "f(n := 0, c := red);")
+    assert lines == [6, 9, 12, 15, 18, 25, 27, 29, 33, 36]
+    assert branches == [
+        (14, "the loop"),
+        (17, "the loop"),
+        (24, "TRUE"),
+        (26, "TRUE"),
+        (28, "TRUE"),
+    ]
+
+
+def test_all_ways_but_one(tmp_path: Path) -> None:
+    calls = "f(n := 1); f(n := 2, c := green); f(n := 3); f(n := 9); f(n := 4);"
+    assert missed(tmp_path, calls) == ([6], [])
+
+
+def test_a_fault_ends_what_is_reached(tmp_path: Path) -> None:
+    file = tmp_path / "fault.st"
+    file.write_text(
+        "FUNCTION F : INT VAR_INPUT d : INT; END_VAR\nF := 1;\nF := 1 / d;\nF := 2;\n"
+        "END_FUNCTION TEST 'a' F(0); END_TEST",
+        encoding="utf-8",
+    )
+    done = run_tests(file, coverage=True)
+    assert not done.ok
+    assert done.coverage is not None
+    assert done.coverage.files[0].missing_lines == [4]
