@@ -533,6 +533,7 @@ SOURCE_MISTAKES = [
     ("TEST 'a' x(); «METHOD» m END_METHOD END_TEST", "E0390", "outside"),
     ("TEST «a» x(); END_TEST TEST 'b' END_TEST", "E0395", "TEST 'a'"),
     ("TEST«»\nx(); END_TEST", "E0395", "what must hold"),
+    ("TEST «''» x(); END_TEST", "E0395", "what must hold"),
     ("TEST 'a' IF x«» END_TEST TEST 'b' END_TEST", "E0102", "THEN"),
     ("TEST 'a' x(); «TEST» 'b' y(); END_TEST", "E0103", "END_TEST"),
     ("TEST 'a' x(); «VAR» y : INT; END_VAR END_TEST", "E0119", "before the first statement"),

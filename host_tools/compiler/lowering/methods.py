@@ -408,7 +408,9 @@ def no_member(body: Body, t: FbType | InterfaceType, name: str, span: Span) -> N
         names = [
             f.name
             for f in t.fields.values()
-            if f.section in ("VAR_INPUT", "VAR_OUTPUT") or f.access == "PUBLIC"
+            if f.section in ("VAR_INPUT", "VAR_OUTPUT")
+            or f.access == "PUBLIC"
+            or (body.privileged and f.name.isidentifier())
         ] + names
     near = did_you_mean(name, names)
     if not near and not body.reporter.is_first("E0231", str(t), name.upper()):

@@ -77,6 +77,8 @@ def _name(c: Cursor) -> Literal | None:
     token = c.tok
     value = token.value
     if token.kind == "literal" and isinstance(value, Literal) and "string" in value.kind:
+        if not value.value:
+            c.error("E0395", "this TEST has no name", help="write TEST 'what must hold'")
         c.advance()
         return value
     given = token.kind == "name" and not c.on_new_line()
