@@ -27,6 +27,17 @@ LONG_NAMES = {
 """The long names of inputs (IEC 61131-3:2013, Table 43, 1b and 2b)."""
 
 
+ALSO_CALLED = {
+    "LTP": "TP_LTIME",
+    "LTON": "TON_LTIME",
+    "LTOF": "TOF_LTIME",
+    "LCTU": "CTU_ULINT",
+    "LCTD": "CTD_ULINT",
+    "LCTUD": "CTUD_ULINT",
+}
+"""What the 64-bit blocks are called in the Standard64 library of CODESYS."""
+
+
 @record(frozen=True)
 class Entry:
     """Where a library POU stands."""
@@ -51,6 +62,8 @@ def index() -> dict[str, Entry]:
         for m in _POU.finditer(_text(path.name)):
             entry = Entry(path.name, m[1], m[2], m.start(), m.end())
             found[tree.fold(m[2])] = entry
+    for name, meant in ALSO_CALLED.items():
+        found[name] = found[meant]
     return found
 
 

@@ -1,6 +1,7 @@
-"""FLOOR, CEIL, ROUND and FRAC, common beside the standard's TRUNC.
+"""FLOOR, CEIL, ROUND, FRAC, SQR, NORM_X and SCALE_X, common beside the standard's functions.
 
-Where the context wants an integer, the first three give one, and saturate as conversions do.
+Where the context wants an integer, FLOOR, CEIL, ROUND and SCALE_X give one, and saturate as
+conversions do.
 """
 
 from __future__ import annotations
@@ -8,10 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.lowering import expressions, standard
+from host_tools.compiler.lowering import expressions, operators, standard
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.symbols import Value
-from host_tools.compiler.types import ANY_INT, Type, base_of, is_integer
+from host_tools.compiler.types import (
+    ANY_INT,
+    LREAL,
+    REAL,
+    Elementary,
+    Type,
+    Unknown,
+    base_of,
+    is_integer,
+    is_number,
+    kind_of,
+)
 
 
 def _integer(expected: Type | None) -> Type | None:
@@ -59,3 +71,66 @@ def fraction(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type 
     up, down = (ir.Intrinsic(kind, name, (x,)) for name in ("ceil", "floor"))
     part = ir.Binary(kind, "sub", x, ir.Select(kind, below, up, down))
     return Value(values[0].type, part, node.span)
+
+
+def square(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
+    """SQR: x * x."""
+    values = standard.evaluate(body, args, expected)
+    if values is None:
+        return standard.nothing(node)
+    value = expressions.settle(body, values[0])
+    if not is_number(base_of(value.type)):
+        return standard.refuse(body, "SQR", value.type, node, "a number")
+    if value.const is None:
+        value.expr = body.temporary(value.expr)
+    return operators.arithmetic(body, "mul", value, value, node.span, "SQR", expected)
+
+
+def _line(
+    body: Body, name: str, node: tree.Call, args: list[tree.Expr]
+) -> tuple[Type, list[ir.Expr]] | None:
+    """The arguments as REAL, or as LREAL where one of them is."""
+    values = standard.evaluate(body, args)
+    if values is None:
+        return None
+    t = LREAL if any(v.type is LREAL for v in values) else REAL
+    made = []
+    for v in values:
+        source = base_of(v.type)
+        if not is_number(source):
+            standard.refuse(body, name, v.type, node, "numbers")
+            return None
+        universal = isinstance(source, Elementary) and source.universal
+        v = expressions.convert(body, v, t) if universal else expressions.retype(v, t)
+        if isinstance(v.type, Unknown):
+            return None
+        made.append(body.temporary(v.expr))
+    return t, made
+
+
+def _between(kind: str, op: str, a: ir.Expr, b: ir.Expr) -> ir.Expr:
+    return ir.Binary(kind, op, a, b)
+
+
+def normed(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
+    """NORM_X: (VALUE - MIN) / (MAX - MIN), not limited."""
+    given = _line(body, "NORM_X", node, args)
+    if given is None:
+        return standard.nothing(node)
+    t, (low, value, high) = given
+    kind = kind_of(t)
+    span = _between(kind, "sub", high, low)
+    return Value(t, _between(kind, "div", _between(kind, "sub", value, low), span), node.span)
+
+
+def scaled(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
+    """SCALE_X: MIN + VALUE * (MAX - MIN), not limited."""
+    given = _line(body, "SCALE_X", node, args)
+    if given is None:
+        return standard.nothing(node)
+    t, (low, value, high) = given
+    kind = kind_of(t)
+    product = _between(kind, "mul", value, _between(kind, "sub", high, low))
+    made = Value(t, _between(kind, "add", product, low), node.span)
+    wanted = _integer(expected)
+    return made if wanted is None else expressions.retype(made, wanted)
