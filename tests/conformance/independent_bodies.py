@@ -20,7 +20,9 @@ from tests.conformance.independent_types import (
     Subrange,
     Type,
     V,
+    evaluated,
     fitted,
+    put,
 )
 from tests.conformance.independent_values import BITS, INTEGERS, PATTERNS
 
@@ -120,7 +122,7 @@ class Body(Expressions):
             return E(v.text, t, v.read) if v is not None else None
         if isinstance(t, Subrange):
             e = self.expr(t.base, depth)
-            if self.chance(self.risk) and not e.constant:
+            if self.chance(self.risk) and e.named:
                 return e
             low, high = t.low, t.high
             text = f"LIMIT({low}, {e.text}, {high})"
@@ -132,8 +134,13 @@ class Body(Expressions):
         e = self.assigned(v.type, self.r.choice((1, 2, 3))) if v is not None else None
         if v is None or e is None:
             return None
-        target = v
-        return S([f"{v.text} := {e.text};"], lambda env: target.write(env, e.ev(env)))
+        target, given = v, e
+
+        def run(env: Env) -> None:
+            holder, key, value = evaluated(target, given, env)
+            put(holder, key, fitted(value, target.type))
+
+        return S([f"{v.text} := {e.text};"], run)
 
     def part(self, depth: int) -> S | None:
         t = self.r.choice((*PATTERNS, *INTEGERS))
@@ -145,8 +152,7 @@ class Body(Expressions):
         e = self.expr("BOOL", 2)
 
         def run(env: Env) -> None:
-            value = e.ev(env)
-            holder, key = variable.where(env)
+            holder, key, value = evaluated(variable, e, env)
             x = holder[key] & ~(1 << bit) | (int(value) << bit)
             holder[key] = iv.wrap(x, t)
 
@@ -159,8 +165,9 @@ class Body(Expressions):
         variable, on, e = v, self.chance(0.5), self.expr("BOOL", 2)
 
         def run(env: Env) -> None:
-            if e.ev(env):
-                variable.write(env, on)
+            holder, key, value = evaluated(variable, e, env)
+            if value:
+                holder[key] = on
 
         return S([f"{v.text} {'S=' if on else 'R='} {e.text};"], run)
 
@@ -190,8 +197,7 @@ class Body(Expressions):
         mask = (1 << n) - 1 << at * n
 
         def run(env: Env) -> None:
-            value = e.ev(env)
-            holder, key = variable.where(env)
+            holder, key, value = evaluated(variable, e, env)
             holder[key] = holder[key] & ~mask | value << at * n
 
         return S([f"{v.text}.%{part}{at} := {e.text};"], run)

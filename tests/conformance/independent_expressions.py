@@ -101,14 +101,14 @@ class Expressions:
         v = self.value(t)
         if isinstance(t, Enum):
             name = next(n for n, number in t.values if number == v)
-            return E(f"{t.name}#{name}", t, lambda _: v, True)
+            return E(f"{t.name}#{name}", t, lambda _: v)
         if isinstance(t, Subrange):
-            return E(str(v), t, lambda _: v, True)
+            return E(str(v), t, lambda _: v)
         if isinstance(t, Text):
-            return E(iv.quoted(v, t.wide), t, lambda _: v, True)
+            return E(iv.quoted(v, t.wide), t, lambda _: v)
         if bare and t in INTEGERS + PATTERNS:
-            return E(str(v) if self.chance(0.7) or v < 0 else f"16#{v:X}", t, lambda _: v, True)
-        return E(iv.literal(t, v), t, lambda _: v, True)
+            return E(str(v) if self.chance(0.7) or v < 0 else f"16#{v:X}", t, lambda _: v)
+        return E(iv.literal(t, v), t, lambda _: v)
 
     # --- variables ---------------------------------------------------------------------------
 
@@ -160,11 +160,11 @@ class Expressions:
     def index(self, low: int, high: int) -> E:
         if self.chance(0.4):
             n = self.r.randint(low, high)
-            return E(str(n), "INT", lambda _: n, True)
+            return E(str(n), "INT", lambda _: n)
         t = self.r.choice(("SINT", "INT", "DINT", "LINT"))
         v = self.scalar_variable(t)
         if v is None:
-            return E(str(low), "INT", lambda _: low, True)
+            return E(str(low), "INT", lambda _: low)
         if self.chance(self.risk):
             return E(v.text, t, v.read)
         ev = v.read
@@ -201,7 +201,7 @@ class Expressions:
             return self.expr(t, depth)
         s = self.r.choice(found)
         e = self.expr(s, depth)
-        return E(e.text, t, widened(e.ev, s, t), e.constant)
+        return E(e.text, t, widened(e.ev, s, t))
 
     def expr(self, t: Type, depth: int) -> E:
         if depth <= 0 or self.chance(0.1) or isinstance(t, Array | Struct | Subrange):
@@ -239,13 +239,12 @@ class Expressions:
             left = x(env)
             return f(left, y(env))
 
-        return E(f"({a.text} {op} {b.text})", t, ev, a.constant and b.constant)
+        return E(f"({a.text} {op} {b.text})", t, ev)
 
     def listed(self, name: str, args: list[E], t: Type, f: Callable[..., Any]) -> E:
         evs = [a.ev for a in args]
         text = f"{name}({', '.join(a.text for a in args)})"
-        constant = all(a.constant for a in args)
-        return E(text, t, lambda env: f(*[e(env) for e in evs]), constant)
+        return E(text, t, lambda env: f(*[e(env) for e in evs]))
 
     def selection(self, t: Type, depth: int) -> E:
         a, b = self.expr(t, depth), self.expr(t, depth)
@@ -493,9 +492,9 @@ class Expressions:
         if form < 5:
             op = r.choice("+-*/")
             b = self.narrower(t, depth)
-            if op == "/" and b.constant:
+            if op == "/" and not b.named:
                 b = self.expr(t, 1)
-            if op == "/" and a.constant:
+            if op == "/" and not a.named:
                 v = self.reach(t)
                 a = E(v.text, t, v.read) if v is not None else a
                 op = "/" if v is not None else "*"

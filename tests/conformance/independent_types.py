@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from tests.conformance.independent_values import REALS, arithmetic, single
 
 DIVISION, INDEX, RANGE, NULL, SHIFT = 1, 2, 3, 4, 5
+ANY = -1
 
 
 class Fault(Exception):
@@ -86,7 +88,13 @@ class E:
     text: str
     type: Type
     ev: Eval
-    constant: bool = False
+
+    @property
+    def named(self) -> bool:
+        """Whether a variable or function occurs, so that it cannot be folded."""
+        return (
+            re.search(r"\b[a-z]+\d|Fun", re.sub(r"'[^']*'|\"[^\"]*\"", "", self.text)) is not None
+        )
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,21 @@ def fitted(value: Any, t: Type) -> Any:
     if isinstance(t, Subrange) and not t.low <= value <= t.high:
         raise Fault(RANGE)
     return copied(value)
+
+
+def evaluated(v: V, e: E, env: Env) -> tuple[Any, Any, Any]:
+    """What holds the target of an assignment, its key, and the value: the target is found first.
+    Where both fault and nothing is called, either fault will do."""
+    try:
+        holder, key = v.where(env)
+    except Fault as fault:
+        if "Fun" not in e.text:
+            try:
+                e.ev(env)
+            except Fault:
+                raise Fault(ANY) from fault
+        raise
+    return holder, key, e.ev(env)
 
 
 def put(holder: Any, key: Any, value: Any) -> None:
