@@ -205,7 +205,7 @@ class _Breaking:
         if item.role in ("label", "assign"):
             return ""
         if item.kind == "(" and before is code:
-            return "" if _is_operand(before) else " "
+            return "" if _is_operand(before) or before.kind == "STRUCT" else " "
         if item.kind == "[" and before is code:
             return "" if _takes_index(before) else " "
         return " "

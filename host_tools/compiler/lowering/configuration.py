@@ -189,6 +189,8 @@ def _task(names: Declarations, task: tree.TaskDecl) -> TaskPlan:
     released = False
     for a in task.parameters:
         key = fold(a.name.name) if a.name is not None else ""
+        if key in known and a.value is None:
+            continue  # `INTERVAL :=`, left open
         if key not in known or a.value is None or a.output:
             released = True  # or so it was meant
             names.reporter.report(
