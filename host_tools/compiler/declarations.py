@@ -736,6 +736,8 @@ class Declarations:
             first[key] = v.name.span
             if v.value is not None:
                 number = self.integer_constant(v.value, "an enumerated value")
+                if number is None and not name:
+                    return UNKNOWN  # its values have no other name to be known by
                 following = number if number is not None else following
             if not fits(following, base):
                 self.reporter.report(

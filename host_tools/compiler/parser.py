@@ -34,6 +34,7 @@ from host_tools.compiler.tree import Declaration, Identifier, Scope, Unit
 # The END that comes next, and what was forgotten before the declarations it ends.
 _BLOCK_WITHOUT = {"END_VAR": "VAR_GLOBAL", "END_TYPE": "TYPE", "STRUCT": "TYPE"}
 _TOP = UNIT_KEYWORDS | {"VAR_GLOBAL"}
+_AT_TOP = tuple(word for word in PARTS if word not in ("METHOD", "PROPERTY"))
 
 
 def parse(source: Source, reporter: Reporter) -> Unit:
@@ -149,7 +150,7 @@ def _skip(c: Cursor) -> None:
         message = f"expected a declaration, found {c.found()}"
         advice = "statements stand inside a FUNCTION, FUNCTION_BLOCK or PROGRAM"
     c.error("E0117", message, help=advice)
-    while c.tok.kind != "eof" and c.tok.kind not in c.open and not c.at_word(*PARTS):
+    while c.tok.kind != "eof" and c.tok.kind not in c.open and not c.at_word(*_AT_TOP):
         if c.tok.kind in _TOP and not (c.tok.kind == "PROGRAM" and at_program_decl(c)):
             break
         c.advance()

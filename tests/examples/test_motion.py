@@ -11,7 +11,7 @@ WIRES = {
     "key": "%IX0.0", "start": "%IX0.1", "stop_closed": "%IX0.2", "acknowledge": "%IX0.3",
     "ready": "%IX0.4", "low": "%IX0.5", "high": "%IX0.6", "gripped": "%IX0.7",
     "transducer": "%IW0", "enable": "%QX0.0", "gripper": "%QX0.1", "green": "%QX0.2",
-    "red": "%QX0.3", "speed": "%QW0", "step": "gantry.step", "state": "gantry.axis.state",
+    "red": "%QX0.3", "speed": "%QW0", "step": "gantry.phase", "state": "gantry.axis.state",
     "parts": "gantry.parts",
 }  # fmt: skip
 

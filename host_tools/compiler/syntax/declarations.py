@@ -14,7 +14,14 @@ from host_tools.compiler.syntax.expressions import (
     equals_for_assignment,
     initial_value,
 )
-from host_tools.compiler.syntax.members import heritage, method, modifiers, opened, property_
+from host_tools.compiler.syntax.members import (
+    heritage,
+    lacks_name,
+    method,
+    modifiers,
+    opened,
+    property_,
+)
 from host_tools.compiler.syntax.namespaces import internal, using_in_pou
 from host_tools.compiler.syntax.sfc import WORDS, Parts, chart_part, finished
 from host_tools.compiler.syntax.simple_statements import at_declaration, told_misplaced
@@ -73,7 +80,7 @@ def type_block(c: Cursor, *, implied: bool = False) -> list[TypeDecl]:
             c.advance()
         elif kind in ("END_STRUCT", "END_UNION"):
             stray(c)
-        elif (kind in FIRM and c.peek().kind != ":") or c.respell_end():
+        elif _at_end_of_types(c):
             break
         else:
             index = c.index
@@ -86,6 +93,12 @@ def type_block(c: Cursor, *, implied: bool = False) -> list[TypeDecl]:
     c.close(opening, "END_TYPE")
     c.accept(";")
     return found
+
+
+def _at_end_of_types(c: Cursor) -> bool:
+    if c.at_word("INTERFACE", "CLASS") and c.peek().kind == "name":
+        return True  # the END_TYPE is missing
+    return (c.tok.kind in FIRM and c.peek().kind != ":") or c.respell_end()
 
 
 def _type_decl(c: Cursor, pragmas: tuple[str, ...]) -> TypeDecl | None:
@@ -144,7 +157,7 @@ def pou(c: Cursor) -> Pou | None:
     words = modifiers(c)
     methods: list[Pou] = []
     properties: list[Property] = []
-    name = _name_of_pou(c, kind)
+    name = None if words and lacks_name(c, kind) else _name_of_pou(c, kind)
     result: TypeSpec | None = None
     if kind == "FUNCTION" and _at_bare_type(c):
         c.symbol(":", "before the type of the result")

@@ -23,6 +23,7 @@ from host_tools.compiler.tree import (
 )
 
 MODIFIERS = ("ABSTRACT", "FINAL", "PUBLIC", "PRIVATE", "PROTECTED", "INTERNAL", "OVERRIDE")
+_MEMBERS = ("METHOD", "PROPERTY")
 _OUTER_ENDS = frozenset(
     {"END_FUNCTION", "END_FUNCTION_BLOCK", "END_PROGRAM", "END_CONFIGURATION", "END_CLASS"}
     | {"END_INTERFACE", "END_NAMESPACE", "END_METHOD", "END_PROPERTY", "END_GET", "END_SET"}
@@ -35,6 +36,21 @@ def modifiers(c: Cursor) -> frozenset[str]:
     while c.at_word(*MODIFIERS) and c.peek().kind == "name":
         found.add(c.advance().text.upper())
     return frozenset(found)
+
+
+def lacks_name(c: Cursor, kind: str) -> bool:
+    """Whether a specifier stands where the name of a METHOD or the like should; reports that."""
+    if not c.at_word(*MODIFIERS):
+        return False
+    c.advance()
+    c.error(
+        "E0115",
+        f"expected the name of a {kind}, found {c.found()}",
+        c.before(),
+        label="add a name here",
+        help=f"every {kind} has a name",
+    )
+    return True
 
 
 def heritage(c: Cursor, word: str) -> tuple[NamedType, ...]:
@@ -58,7 +74,16 @@ def interface(c: Cursor) -> Interface | None:
     opening = c.advance()
     opening.kind = "INTERFACE"
     modifiers(c)
-    name = c.name("the name of an INTERFACE")
+    name: Identifier | None = None
+    if not (c.on_new_line() and c.at_word(*_MEMBERS)):
+        name = c.name("the name of an INTERFACE")
+    else:
+        c.error(
+            "E0115",
+            "expected the name of an INTERFACE",
+            c.of(opening),
+            help="every INTERFACE has a name",
+        )
     extends = heritage(c, "EXTENDS")
     _end_of_line(c)
     c.open.append("END_INTERFACE")
@@ -67,13 +92,13 @@ def interface(c: Cursor) -> Interface | None:
     while True:
         c.anchor = c.tok.start
         kind = c.tok.kind
-        if c.at_word("METHOD") and c.peek().kind == "name":
+        if c.at_word("METHOD"):
             methods.append(method(c, is_prototype=True))
-        elif c.at_word("PROPERTY") and c.peek().kind == "name":
+        elif c.at_word("PROPERTY"):
             properties.append(property_(c, is_prototype=True))
         elif kind == ";":
             c.advance()
-        elif kind in END_KEYWORDS or kind in UNIT_KEYWORDS or kind == "eof" or at_part(c):
+        elif kind == "END_INTERFACE" or kind in UNIT_KEYWORDS or kind == "eof" or at_part(c):
             break
         elif not c.respell_end():
             c.error(
@@ -81,11 +106,7 @@ def interface(c: Cursor) -> Interface | None:
                 f"expected METHOD, PROPERTY or END_INTERFACE, found {c.found()}",
                 help="an INTERFACE has methods and properties, and no variables",
             )
-            if kind in VAR_KEYWORDS:
-                var_block(c)
-            else:
-                c.advance()
-                c.skip()
+            _to_next_member(c)
             c.broken = False
     c.open.pop()
     c.close(opening, "END_INTERFACE")
@@ -96,16 +117,27 @@ def interface(c: Cursor) -> Interface | None:
     return Interface(span, name, extends, tuple(methods), tuple(properties), pragmas)
 
 
+def _to_next_member(c: Cursor) -> None:
+    """Step over what belongs to nothing, to the next METHOD or PROPERTY, or to the end."""
+    while True:
+        c.advance()
+        kind = c.tok.kind
+        if c.at_word(*_MEMBERS) and c.on_new_line():
+            return
+        if kind == "END_INTERFACE" or kind in UNIT_KEYWORDS or kind == "eof" or at_part(c):
+            return
+
+
 def method(c: Cursor, *, is_prototype: bool = False) -> Pou:
     """METHOD ... END_METHOD; one without a name (which is reported) has an empty one."""
     pragmas = c.pragmas.get(c.index, ())
     opening = c.advance()
     opening.kind = "METHOD"
     found = modifiers(c)
-    name = c.name("the name of a METHOD") or _no_name(c)
+    name = (None if lacks_name(c, "METHOD") else c.name("the name of a METHOD")) or _no_name(c)
     result: TypeSpec | None = None
     if c.accept(":"):
-        result = type_spec(c)
+        result = _type_here(c)
     _end_of_line(c)
     c.open.append("END_METHOD")
     blocks, body = _contents(c, "METHOD", is_prototype)
@@ -122,10 +154,11 @@ def property_(c: Cursor, *, is_prototype: bool = False) -> Property:
     opening = c.advance()
     opening.kind = "PROPERTY"
     found = modifiers(c)
-    name = c.name("the name of a PROPERTY") or _no_name(c)
+    lacks = lacks_name(c, "PROPERTY")
+    name = (None if lacks else c.name("the name of a PROPERTY")) or _no_name(c)
     spec: TypeSpec = no_type(c)
     if c.symbol(":", "before the type of the property"):
-        spec = type_spec(c)
+        spec = _type_here(c)
     _end_of_line(c)
     c.open.append("END_PROPERTY")
     accessors: dict[str, Pou] = {}
@@ -149,6 +182,8 @@ def property_(c: Cursor, *, is_prototype: bool = False) -> Property:
             )
             c.broken = False
             var_block(c)
+        elif kind in ("END_GET", "END_SET"):
+            stray(c)
         elif kind in END_KEYWORDS or kind in UNIT_KEYWORDS or kind == "eof" or at_part(c):
             break
         elif not c.respell_end():
@@ -166,6 +201,21 @@ def property_(c: Cursor, *, is_prototype: bool = False) -> Property:
     c.accept(";")
     getter, setter = accessors.get("GET"), accessors.get("SET")
     return Property(span, name, spec, getter, setter, found, pragmas)
+
+
+def _type_here(c: Cursor) -> TypeSpec:
+    """The type after a ':', and not what stands on the line after it."""
+    starts = c.at_word("GET", "SET", *_MEMBERS) or c.peek().kind in (":=", "(", ".", "^")
+    if c.on_new_line() and starts and c.tok.kind == "name":
+        c.error(
+            "E0116",
+            f"expected a type, found {c.found()}",
+            c.before(),
+            label="add a type here",
+            help="write a type, for example INT",
+        )
+        return no_type(c)
+    return type_spec(c)
 
 
 def _accessor(
