@@ -23,7 +23,14 @@ from host_tools.compiler.syntax.members import (
     property_,
 )
 from host_tools.compiler.syntax.namespaces import internal, using_in_pou
-from host_tools.compiler.syntax.sfc import WORDS, Parts, chart_part, finished
+from host_tools.compiler.syntax.sfc import (
+    CHART_WORDS,
+    WORDS,
+    Parts,
+    chart_part,
+    finished,
+    is_cut_open,
+)
 from host_tools.compiler.syntax.simple_statements import at_declaration, told_misplaced
 from host_tools.compiler.syntax.statements import PARTS, at_part, statements, stray
 from host_tools.compiler.syntax.test_blocks import TEST_WORDS, misplaced_test
@@ -303,7 +310,9 @@ def unsupported_part(c: Cursor, told: set[str]) -> None:
                 f"{word} outside of a FUNCTION_BLOCK, CLASS, INTERFACE or PROGRAM",
                 help="move it before the END_FUNCTION_BLOCK it belongs to",
             )
-        elif PARTS[word] in ("END_STEP", "END_TRANSITION"):
+        elif word in CHART_WORDS and (is_cut_open(c) or told & {*CHART_WORDS} - {word}):
+            pass  # what the first one was told about
+        elif word in CHART_WORDS:
             c.error(
                 "E0376",
                 f"{word} outside of a PROGRAM or FUNCTION_BLOCK",

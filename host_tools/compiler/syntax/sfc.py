@@ -397,6 +397,8 @@ def trailing_actions(c: Cursor, declarations: list[Declaration]) -> None:
         if isinstance(pou, Pou) and (owner is None or _is_named(pou, owner)):
             declarations[at] = finished(c, pou, Parts([], [], found))
             return
+    if owner is None and is_cut_open(c):
+        return
     known = [d.name.name for d in declarations if isinstance(d, Pou)]
     c.reporter.report(
         "E0376",
@@ -404,6 +406,14 @@ def trailing_actions(c: Cursor, declarations: list[Declaration]) -> None:
         owner.span if owner is not None else start,
         help=(did_you_mean(owner.name, known) if owner is not None else "")
         or "put the ACTION into the FUNCTION_BLOCK or PROGRAM it belongs to",
+    )
+
+
+def is_cut_open(c: Cursor) -> bool:
+    """Whether it was told that the beginning of a POU is missing, or a part outside of one: more
+    such parts follow from that."""
+    return any(
+        d.code in ("E0117", "E0376") and d.span.source is c.source for d in c.reporter.diagnostics
     )
 
 
@@ -432,7 +442,7 @@ def finished(c: Cursor, pou: Pou, parts: Parts) -> Pou:
             help="a FUNCTION remembers nothing; make it a FUNCTION_BLOCK",
         )
         return pou
-    if sfc is not None and pou.body:
+    if sfc is not None and pou.body and c.told == c.told_before:
         c.reporter.report(
             "E0377",
             "statements beside the steps of an SFC",
