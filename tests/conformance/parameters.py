@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from host_tools.compiler.compilation import DEFAULT_BUDGET, MAX_ADDRESS
 from host_tools.compiler.declarations import MAX_BYTES, MAX_STRING
+from host_tools.compiler.lowering.sfc_networks import MAX_SITUATIONS
 from host_tools.compiler.syntax.cursor import MAX_HEIGHT, MAX_NESTING
 from host_tools.compiler.types import DEFAULT_STRING
 
@@ -109,6 +110,31 @@ PARAMETERS = (
         "Accuracy of numerical functions",
         "below 1 ulp, the same bits on every engine",
         "test_library_math.py",
+    ),
+    Parameter(
+        "6.7.2",
+        "Elapsed time of a step",
+        "counts with the clock of the task release, in ns; stays when the step is left",
+        "6_7_2_steps",
+    ),
+    Parameter("6.7.2", "Steps of an SFC, steps and transitions of a branch", "no limit"),
+    Parameter(
+        "6.7.3",
+        "Clearing time of a transition",
+        "one call of the POU; the first call clears none",
+        "6_7_3_transitions",
+    ),
+    Parameter(
+        "6.7.4.6",
+        "Action control",
+        "with last scan; actions that end run before those that begin",
+        "6_7_4_actions",
+    ),
+    Parameter(
+        "6.7.5",
+        "Unsafe and unreachable networks",
+        f"warned of, in up to {MAX_SITUATIONS:,} situations of one network",
+        "6_7_5_evolution",
     ),
     Parameter("7.3.2", "Overflow of integers", "wraps", "7_3_2_integer_arithmetic"),
     Parameter(
