@@ -46,11 +46,11 @@ def check(body: Body, pou: tree.Pou, block: tree.VarBlock, decl: tree.VarDecl) -
 
 def detect(body: Body) -> None:
     """Find the edges at the start of a body; from there on the names of the inputs mean them."""
-    base_runs = body.pou is not None and _SUPER.search(body.pou.span.text) is not None
     for key, symbol in list(body.symbols.items()):
         if symbol.edge is None or base_of(symbol.type) is not BOOL:
             continue
-        if base_runs and symbol.owner is not None and symbol.owner is not body.this:
+        inherited = symbol.owner is not None and symbol.owner is not body.this
+        if inherited and body.pou is not None and _SUPER.search(body.pou.span.text):
             continue  # the body of the base finds the edges of its own inputs
         edge = body.symbols.get(fold(f"{symbol.name} edge"))
         before = body.symbols.get(fold(f"{symbol.name} before"))
