@@ -77,7 +77,7 @@ def type_block(c: Cursor, *, implied: bool = False) -> list[TypeDecl]:
     where it was forgotten and that was reported."""
     pragmas = () if implied else c.pragmas.get(c.index, ())
     opening = Token("TYPE", "TYPE", c.tok.start, c.tok.start) if implied else c.advance()
-    internal(c)
+    is_internal = internal(c)
     c.open.append("END_TYPE")
     found: list[TypeDecl] = []
     while True:
@@ -99,6 +99,8 @@ def type_block(c: Cursor, *, implied: bool = False) -> list[TypeDecl]:
     c.open.pop()
     c.close(opening, "END_TYPE")
     c.accept(";")
+    if is_internal:
+        c.internal_names.update(decl.name for decl in found)
     return found
 
 

@@ -149,13 +149,15 @@ def using_in_pou(c: Cursor) -> None:
     c.usings_of_pou += using(c)
 
 
-def internal(c: Cursor) -> None:
+def internal(c: Cursor) -> bool:
     """`FUNCTION INTERNAL f`, `TYPE INTERNAL`: step over the word, and remember that what follows
     is for its namespace only."""
-    if c.at_word("INTERNAL") and c.peek().kind == "name":
-        c.advance()
-        if c.tok.kind == "name":
-            c.internal_names.add(c.identifier(c.tok))
+    if not (c.at_word("INTERNAL") and c.peek().kind == "name"):
+        return False
+    c.advance()
+    if c.tok.kind == "name":
+        c.internal_names.add(c.identifier(c.tok))
+    return True
 
 
 def scope_of_pou(c: Cursor, declaration: Declaration) -> None:

@@ -1,10 +1,10 @@
 """Siemens SCL as TIA Portal exports it, read as Structured Text where that is the same thing.
 
 A source is taken for SCL when a block in it has a quoted name, or when it has an
-ORGANIZATION_BLOCK or DATA_BLOCK. Then "..." is a name, in which everything that cannot stand in
-one becomes '_'; a keyword gets '_' in front. REGION, VERSION, TITLE and the like are stepped
-over; a DATA_BLOCK is a global variable and an ORGANIZATION_BLOCK a PROGRAM. (`#x` for a local
-name is taken in every source.)
+ORGANIZATION_BLOCK, a DATA_BLOCK, a line with BEGIN alone or a REGION. Then "..." is a name, in
+which everything that cannot stand in one becomes '_'; a keyword gets '_' in front. REGION,
+VERSION, TITLE and the like are stepped over; a DATA_BLOCK is a global variable and an
+ORGANIZATION_BLOCK a PROGRAM. (`#x` for a local name is taken in every source.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from host_tools.compiler.source import Source, Span
 
 _IS_SCL = re.compile(
     r"^[ \t]*(?:(?:FUNCTION_BLOCK|FUNCTION|TYPE)[ \t]+\""
-    r"|(?:ORGANIZATION_BLOCK|DATA_BLOCK)[ \t]+[\"\w])",
+    r"|(?:ORGANIZATION_BLOCK|DATA_BLOCK)[ \t]+[\"\w]"
+    r"|BEGIN[ \t\r]*$|REGION[ \t]+[\"\w][^\n;:(=]*$)",
     re.IGNORECASE | re.MULTILINE,
 )
 _OTHER = re.compile(
