@@ -40,7 +40,7 @@ __UXINT = use ULINT for 64 bits or UDINT for 32
 __XINT = use LINT for 64 bits or DINT for 32
 USTRING = use WSTRING; strings of UTF-8 (fourth edition) are not there
 UCHAR = use WCHAR; characters of UTF-8 (fourth edition) are not there
-MUTEX SEMA = let one task own the data, and tell the others by a BOOL
+MUTEX = let one task own the data, and tell the others by a BOOL
 INT16 SHORT = use INT
 INT32 INTEGER LONG = use DINT
 INT64 = use LINT
@@ -62,8 +62,6 @@ COP CPS FLL MOVE_BLK UMOVE_BLK FILL_BLK BLKMOV SCATTER GATHER MEMCPY = assign th
 MEMSET MEMMOVE SYSMEMCPY = assign the array or structure: b := a;
 GSV SSV = the system's values are in the layout and `takt log`, not in the program
 PEEK PEEK_WORD PEEK_BOOL POKE POKE_BOOL = use an address such as %MB0, or a variable
-NORM_X = use SCALE(IN := …, IN_MIN := …, IN_MAX := …), which is linear between two points
-SCALE_X = use SCALE(IN := …, OUT_MIN := …, OUT_MAX := …), which is linear between two points
 CONVERT = name both types: INT_TO_REAL(…)
 CEIL FLOOR = use TRUNC(…), and add 1 or subtract 1 where that is less or more
 GET_DIW READ_DBL WRIT_DBL = use the name of the variable
