@@ -482,7 +482,7 @@ def member_of(body: Body, base: Place, node: tree.Member, write: bool) -> Place 
         return None
     field = t.member(fold(name)) if isinstance(t, FbType) else t.fields.get(fold(name))
     if field is None and body.privileged and isinstance(t, FbType):
-        from host_tools.compiler.lowering.testing import hidden_member
+        from host_tools.compiler.lowering.mocks import hidden_member
 
         located = hidden_member(body, t, node, write)
         if located is not None:

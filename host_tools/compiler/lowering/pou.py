@@ -12,9 +12,9 @@ from host_tools.compiler.lowering import control, edges, open_arrays
 from host_tools.compiler.lowering.actions import check_names, shared_temporaries
 from host_tools.compiler.lowering.body import Body, scalar_const
 from host_tools.compiler.lowering.calls import by_reference, parameters
+from host_tools.compiler.lowering.mocks import prologue
 from host_tools.compiler.lowering.sfc import lower_chart
 from host_tools.compiler.lowering.statements import statements
-from host_tools.compiler.lowering.testing import prologue
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Symbol, Touch
 from host_tools.compiler.tree import fold

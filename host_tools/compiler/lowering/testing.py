@@ -1,5 +1,4 @@
-"""Lowers what stands in tests only: assertions, the clock, mocks; and the prologue of what is
-mocked.
+"""Lowers what stands in tests only: assertions, the clock, and what is said of mocks.
 
 A test is ordinary IR. An assertion that does not hold stores its number and the values into the
 image and returns; `Harness` knows where. Nothing of this is in a program that is not built for its
@@ -11,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.declarations import CALLS, MOCKED, declared
-from host_tools.compiler.diagnostics import did_you_mean
-from host_tools.compiler.lowering import expressions, places
+from host_tools.compiler.lowering import expressions, mocks
 from host_tools.compiler.lowering.body import Body
+from host_tools.compiler.lowering.mocks import static
 from host_tools.compiler.source import Span
-from host_tools.compiler.symbols import Place, Value
+from host_tools.compiler.symbols import Value
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
     BOOL,
@@ -107,10 +105,6 @@ class Harness:
         return known
 
 
-def _static(offset: int) -> ir.Addr:
-    return ir.Addr("static", offset)
-
-
 # --- statements ------------------------------------------------------------------------------
 
 _COMPARED = {
@@ -173,7 +167,7 @@ def statement(body: Body, node: tree.Cover | tree.Mock | tree.MockFunction) -> N
     """Lower a statement that has a form of its own."""
     if isinstance(node, tree.Cover):
         if body.harness is not None:
-            at = _static(body.harness.cover + node.point)
+            at = static(body.harness.cover + node.point)
             body.emit(ir.Store(at, ir.Const("u8", 1)))
         return
     if not body.in_test:
@@ -185,13 +179,9 @@ def statement(body: Body, node: tree.Cover | tree.Mock | tree.MockFunction) -> N
             help="tests stand beside the program: TEST 'name' … END_TEST",
         )
     elif isinstance(node, tree.Mock):
-        where = _instance(body, node.target, "MOCK")
-        if where is not None:
-            member = _member(where, MOCKED)
-            if member is not None:
-                body.emit(ir.Store(member, ir.Const("b1", 1)))
+        mocks.mock_instance(body, node)
     else:
-        _mock_function(body, node)
+        mocks.mock_function(body, node)
 
 
 def complete(body: Body, node: tree.Case, t: EnumType, handled: list[tuple[int, int]]) -> None:
@@ -370,14 +360,14 @@ def _judge(
         for which, v in zip(("actual", "expected", "tolerance"), values, strict=False):
             at = h.slot(which, v.type)
             setattr(made, which, (v.type, at))
-            stores.append(ir.Store(_static(at), v.expr))
+            stores.append(ir.Store(static(at), v.expr))
         if message:
             _message(body, message[0], made)
         body.block.extend(stores)
         h.assertions.append(made)
-        body.emit(ir.Store(_static(h.failed), ir.Const("u32", len(h.assertions))))
+        body.emit(ir.Store(static(h.failed), ir.Const("u32", len(h.assertions))))
         if h.in_teardown:  # what failed before it is what is told
-            first = ir.Compare("b1", "eq", ir.Load("u32", _static(h.failed)), ir.Const("u32", 0))
+            first = ir.Compare("b1", "eq", ir.Load("u32", static(h.failed)), ir.Const("u32", 0))
             body.block[:] = [ir.If(first, tuple(body.block))]
         body.emit(ir.Return())
     body.emit(ir.If(ir.Unary("b1", "not", test), tuple(failing)))
@@ -402,7 +392,7 @@ def _message(body: Body, node: tree.Expr, made: Assertion) -> None:
     assert body.harness is not None
     at = body.harness.slot("message", StringType(False, MAX_TEXT))
     text = ir.Intrinsic("str", "to_narrow", (value.expr,)) if t.wide else value.expr
-    body.emit(ir.Store(_static(at), text))
+    body.emit(ir.Store(static(at), text))
     made.message = at
 
 
@@ -434,102 +424,12 @@ def _advance_time(body: Body, node: tree.Call) -> None:
     if value.const is None:
         forward = ir.Compare("b1", "ge", value.expr, ir.Const("i64", 0))
         _judge(body, node, "ADVANCE_TIME", forward, [value], [])
-    clock = _static(h.clock)
+    clock = static(h.clock)
     later = ir.Binary("i64", "add", ir.Load("i64", clock), value.expr)
     body.emit(ir.Store(clock, later))
 
 
-# --- mocks -----------------------------------------------------------------------------------
-
-
-def _instance(body: Body, node: tree.Expr, word: str) -> Place | None:
-    """The function block instance that is mocked or asked about; its body gets a prologue."""
-    where = places.place(body, node)
-    if where is None or isinstance(where.type, Unknown):
-        return None
-    if not isinstance(where.type, FbType):
-        body.reporter.report(
-            "E0393",
-            f"{word} needs an instance of a function block, this is {where.type}",
-            node.span,
-            help="to give a variable a value, assign it",
-        )
-        return None
-    assert body.harness is not None
-    of: FbType | None = where.type
-    while of is not None:
-        body.harness.blocks.add(id(of.pou))
-        of = of.base
-    return where
-
-
-def _member(where: Place, name: str) -> ir.Addr | None:
-    """The address of a hidden member; None where the tests are only checked."""
-    assert isinstance(where.type, FbType)
-    found = where.type.fields.get(name)
-    return places.shifted(places.address(where), found.offset) if found is not None else None
-
-
-def _own_function(body: Body, name: str, span: Span, word: str) -> tree.Pou | None:
-    """The FUNCTION of the project that `name` is; reports everything else."""
-    pou = body.declarations.find_pou(name, span)
-    is_own = pou is not None and not pou.span.source.library
-    if is_own and pou is not None and pou.kind == "FUNCTION":
-        return pou
-    functions = [p.name.name for p in body.declarations.pous.values() if p.kind == "FUNCTION"]
-    if is_own and pou is not None:
-        message = f"'{name}' is a {pou.kind}, not a FUNCTION"
-        help_ = f"declare an instance of it, and write {word.removesuffix('_FUNCTION')} <instance>"
-    elif pou is not None or _is_standard(name):
-        message = f"{name} is a standard function, which cannot be mocked"
-        help_ = "call it in a FUNCTION of your own, and mock that"
-    else:
-        message = f"there is no FUNCTION '{name}'"
-        help_ = did_you_mean(name, functions) or "only functions that the project declares can be"
-    body.reporter.report("E0393", message, span, help=help_)
-    return None
-
-
-def _is_standard(name: str) -> bool:
-    from host_tools.compiler.lowering import standard
-
-    return fold(name) in standard.names()
-
-
-def _result(body: Body, pou: tree.Pou) -> Type | None:
-    return body.declarations.resolve(pou.result) if pou.result is not None else None
-
-
-def _mock_function(body: Body, node: tree.MockFunction) -> None:
-    if not node.name.name:
-        return  # the parser has reported it
-    pou = _own_function(body, node.name.name, node.name.span, "MOCK_FUNCTION")
-    if pou is None:
-        return
-    h = body.harness
-    assert h is not None
-    t = _result(body, pou)
-    if (node.value is None) != (t is None):
-        body.reporter.report(
-            "E0393",
-            f"{pou.name.name} returns nothing"
-            if t is None
-            else f"what does {pou.name.name} return?",
-            node.value.span if node.value is not None else node.span,
-            help=f"write MOCK_FUNCTION {pou.name.name}"
-            + (";" if t is None else f" RETURNS <a value of type {t}>;"),
-        )
-        return
-    if isinstance(t, Unknown):
-        return
-    kept = h.function(pou, t)
-    if node.value is not None and t is not None:
-        value = expressions.expression(body, node.value, t)
-        value = expressions.convert(body, value, t, f"what {pou.name.name} returns")
-        if isinstance(value.type, Unknown):
-            return
-        places.store(body, Place(t, node.span, _static(kept.value)), value)
-    body.emit(ir.Store(_static(kept.flag), ir.Const("b1", 1)))
+# --- calls that are counted ---------------------------------------------------------------
 
 
 def _verify(body: Body, node: tree.Call, name: str) -> None:
@@ -537,7 +437,7 @@ def _verify(body: Body, node: tree.Call, name: str) -> None:
     args = _arguments(body, node, name, formal)
     if args is None:
         return
-    calls = _calls_of(body, args[0], name)
+    calls = mocks.calls_of(body, args[0], name)
     if calls is None:
         return
     count = Value(UDINT, body.temporary(ir.Load("u32", calls)), args[0].span)
@@ -555,66 +455,3 @@ def _verify(body: Body, node: tree.Call, name: str) -> None:
     wanted.expr = body.temporary(wanted.expr)
     test = ir.Compare("b1", "eq", count.expr, wanted.expr)
     _judge(body, node, name, test, [count, wanted], args[2:])
-
-
-def _calls_of(body: Body, node: tree.Expr, word: str) -> ir.Addr | None:
-    """Where the calls of an instance or a function are counted."""
-    node = places.qualified(body, node)
-    if isinstance(node, tree.Name) and body.lookup(node.name, node.span) is None:
-        pou = _own_function(body, node.name, node.span, word)
-        if pou is None or body.harness is None:
-            return None
-        return _static(body.harness.function(pou, _result(body, pou)).calls)
-    where = _instance(body, node, word)
-    if where is None:
-        return None
-    return _member(where, CALLS) or _static(0)
-
-
-def prologue(body: Body, pou: tree.Pou) -> None:
-    """What stands before the statements of a POU that tests mock or watch: count the call, and
-    leave where it is mocked."""
-    h = body.harness
-    assert h is not None
-    function = h.functions.get(id(pou))
-    if function is not None:
-        t = _result(body, pou)
-        with body.nested() as leaving:
-            if t is not None and not isinstance(t, Unknown):
-                result = next(v for v in body.symbols.values() if v.section == "RESULT")
-                target = places.symbol_place(body, result, pou.name.span, True)
-                kept = Place(t, pou.name.span, _static(function.value))
-                places.store(body, target, places.load(body, kept))
-            body.make_return()
-        _count(body, _static(function.calls))
-        body.emit(ir.If(ir.Load("b1", _static(function.flag)), tuple(leaving)))
-    elif body.this is not None and id(body.this.pou) in h.blocks and MOCKED in body.this.fields:
-        fields = body.this.fields
-        if pou is body.this.pou:
-            _count(body, ir.Addr("self", fields[CALLS].offset))
-        mocked = ir.Load("b1", ir.Addr("self", fields[MOCKED].offset))
-        with body.nested() as leaving:
-            body.make_return()
-        body.emit(ir.If(mocked, tuple(leaving)))
-
-
-def _count(body: Body, at: ir.Addr) -> None:
-    more = ir.Binary("u32", "add", ir.Load("u32", at), ir.Const("u32", 1))
-    body.emit(ir.Store(at, more))
-
-
-def hidden_member(body: Body, t: FbType, node: tree.Member, write: bool) -> Place | None:
-    """A variable that a block or program declares AT an address or as VAR_STAT, by the name it
-    has there."""
-    from host_tools.compiler.lowering.pou import located_symbol
-
-    for block, decl, ident in declared(t.pou.blocks):
-        if fold(ident.name) != fold(node.name):
-            continue
-        symbol = body.declarations.static_symbols.get(id(ident))
-        if decl.location is not None and body.direct is not None:
-            of = body.declarations.resolve(decl.type)
-            symbol = located_symbol(body.declarations, body.direct, block, decl, ident, of)
-        if symbol is not None and symbol.storage == "static":
-            return places.symbol_place(body, symbol, node.span, write)
-    return None
