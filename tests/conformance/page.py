@@ -25,15 +25,15 @@ files in `tests/conformance/`; do not edit.
 
 This system complies with the requirements of IEC 61131-3:2013, for the language features listed
 here: {claimed} of {all} rows of the standard's feature tables, each shown by at least one of more
-than {cases} cases. A case is a program that carries its expected values, or one that is refused with
-the code and at the place it names ([how](../tests/conformance/cases/README.md)). Programs run with
-the python engine under CPython and under MicroPython.
+than {cases} cases. A case is a program that carries its expected values, or one that is refused
+with the code and at the place it names ([how](../tests/conformance/cases/README.md)). Programs
+run with the python engine under CPython and under MicroPython.
 
 Rows are named in our own words. The tables were written down without the standard at hand; in
 those marked with * what stands in the rows is meant, while the numbers of the rows may differ.
 
-A row that is not claimed says why. Of a row that is claimed, a case of each of up to {shown} files is
-named.
+A row that is not claimed says why. Of a row that is claimed, a case of each of up to {shown} files
+is named.
 """
 
 
