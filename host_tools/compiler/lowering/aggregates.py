@@ -29,6 +29,11 @@ def value(body: Body, node: tree.Expr, t: Type | None) -> Value:
             help="write a single value" if not single else "to compare write '='",
         )
         return expressions.unknown(node.span)
+    shape = tree.ArrayInit if isinstance(t, ArrayType) else tree.StructInit
+    if not isinstance(node, shape):
+        form = "[value, value, …]" if shape is tree.ArrayInit else "(member := value, …)"
+        body.reporter.report("E0221", f"this is no value for {t}", node.span, help=f"write {form}")
+        return expressions.unknown(node.span)
     if body.statics is not None and _is_constant(body, node):
         at = ir.Addr("static", body.statics(t, node, ""))
         return Value(t, ir.AddrOf("u32", at), node.span, addr=at)
