@@ -83,9 +83,12 @@ def static_name(method: tree.Pou, name: str) -> str:
     return f"{method.name.name}{accessor}.{name}"
 
 
-def init_arguments(spec: tree.TypeSpec, t: Type) -> tuple[tree.EnumValue, ...] | None:
-    """What `Motor(axis := 3)` gives to FB_Init; to the parser it looks like an enumeration."""
+def init_arguments(spec: tree.TypeSpec, t: Type) -> tree.InitArguments:
+    """What `Motor(axis := 3)` gives to FB_Init; to the parser it looks like an enumeration. For
+    an array it may be given one by one."""
     while isinstance(spec, tree.ArraySpec) and isinstance(t, ArrayType):
+        if spec.each:
+            return tuple(one.values for one in spec.each)
         spec, t = spec.element, t.element
     return spec.values if isinstance(spec, tree.EnumSpec) and isinstance(t, FbType) else None
 
@@ -604,11 +607,28 @@ class Declarations:
         if isinstance(element, Unknown):
             return UNKNOWN
         t = ArrayType(tuple(bounds), element, self.default_init(spec.element))
+        if spec.each and not self._check_each(spec, t):
+            return UNKNOWN
         size = t.count * size_align(element)[0]
         if size > MAX_BYTES:
             self.too_large("this array would take", size, spec.span)
             return UNKNOWN
         return t
+
+    def _check_each(self, spec: tree.ArraySpec, t: ArrayType) -> bool:
+        """`ARRAY[1..2] OF Axis[(id := 1), (id := 2)]` has one list for each instance."""
+        if isinstance(t.element, FbType) and len(spec.each) == t.count:
+            return True
+        span = spec.each[0].span.to(spec.each[-1].span)
+        if isinstance(t.element, FbType):
+            message, help_ = (
+                f"{len(spec.each)} lists are given for {t.count} instances",
+                f"write one for each of them, or one for all: {t.element}(…)",
+            )
+        else:
+            message, help_ = f"{t.element} has no FB_Init", "write the values behind ':='"
+        self.reporter.report("E0320", message, span, help=help_)
+        return False
 
     def _struct(self, spec: tree.StructSpec, name: str) -> Type:
         t = StructType(name, span=spec.span)

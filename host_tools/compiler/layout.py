@@ -42,7 +42,7 @@ class Allocated:
     section: str = "VAR"
     init: tree.Expr | None = None
     hidden: bool = False
-    arguments: tuple[tree.EnumValue, ...] | None = None
+    arguments: tree.InitArguments = None
     writable: bool = True
     symbols: dict[str, Symbol] = field(default_factory=dict)
     """the variables that REF(…) in `init` may mean, beside the global ones"""

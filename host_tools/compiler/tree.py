@@ -192,8 +192,12 @@ class RangeSpec(Node):
 
 
 class ArraySpec(TypeSpec):
+    """`each`: what FB_Init of each element is given, `ARRAY[1..2] OF Axis[(id := 1), (id := 2)]`
+    (CODESYS)."""
+
     ranges: tuple[RangeSpec, ...]
     element: TypeSpec
+    each: tuple[EnumSpec, ...] = ()
 
 
 class StructSpec(TypeSpec):
@@ -212,6 +216,10 @@ class EnumValue(Node):
 class EnumSpec(TypeSpec):
     base: TypeSpec | None
     values: tuple[EnumValue, ...]
+
+
+InitArguments = tuple[EnumValue, ...] | tuple[tuple[EnumValue, ...], ...] | None
+"""What a declaration gives to FB_Init of an instance, or of each element of an array."""
 
 
 class SubrangeSpec(TypeSpec):

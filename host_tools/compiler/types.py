@@ -153,7 +153,7 @@ class Field:
     access: str = ""
     """The specifier of the block it is declared in: "PUBLIC", "PRIVATE", ... or "" for none."""
     owner: FbType | None = None
-    arguments: tuple[tree.EnumValue, ...] | None = None
+    arguments: tree.InitArguments = None
     """What its declaration gives to FB_Init."""
     location: tree.Direct | None = None
     """`AT %I*`: the address is given to each instance in VAR_CONFIG."""

@@ -40,7 +40,7 @@ NAME = "FB_Init of all instances"
 _GIVEN = {"BINITRETAINS": True, "BINCOPYCODE": False}
 """What the system gives: this is a cold start, and no online change."""
 
-Arguments = tuple[tree.EnumValue, ...] | None
+Arguments = tree.InitArguments
 
 
 @record(frozen=True)
@@ -50,7 +50,7 @@ class Construction:
 
     type: FbType
     at: int
-    arguments: Arguments
+    arguments: tuple[tree.EnumValue, ...]
     init: tree.Expr | None
     symbols: dict[str, Symbol]
 
@@ -98,7 +98,10 @@ def instances(
         values = init.elements if isinstance(init, tree.ArrayInit) else ()
         for i in range(t.count):
             one = values[i] if i < len(values) else None
-            yield from instances(t.element, at + i * step, arguments, one, symbols, known)
+            given_here = arguments
+            if arguments and isinstance(arguments[0], tuple):
+                given_here = arguments[i] if i < len(arguments) else ()
+            yield from instances(t.element, at + i * step, given_here, one, symbols, known)
         return
     if not isinstance(t, StructType | FbType):
         return
@@ -108,7 +111,8 @@ def instances(
             own = next((g.value for g in given if fold(g.name.name) == key), f.init)
             yield from instances(f.type, at + f.offset, f.arguments, own, {}, known)
     if isinstance(t, FbType) and ("FB_INIT" in t.members or arguments is not None):
-        yield Construction(t, at, arguments, init, symbols)
+        values_given = [a for a in arguments or () if isinstance(a, tree.EnumValue)]
+        yield Construction(t, at, tuple(values_given), init, symbols)
 
 
 def emit_call(body: Body, one: Construction) -> None:
@@ -133,7 +137,7 @@ def emit_call(body: Body, one: Construction) -> None:
 
 
 def _arguments(one: Construction, method: Method, span: Span) -> Iterator[tree.Argument]:
-    given = {fold(a.name.name): a for a in one.arguments or ()}
+    given = {fold(a.name.name): a for a in one.arguments}
     for block in method.pou.blocks:
         if block.kind != "VAR_INPUT":
             continue
@@ -156,9 +160,9 @@ def _fits(names: Declarations, one: Construction, chain: list[Method]) -> bool:
             for decl in block.decls if block.kind == "VAR_INPUT" else ():
                 for ident in decl.names:
                     wanted[fold(ident.name)] = (ident.name, decl.init is None, ident.span)
-    given = [fold(a.name.name) for a in one.arguments or ()]
+    given = [fold(a.name.name) for a in one.arguments]
     listed = [w[0] for key, w in wanted.items() if key not in _GIVEN]
-    for a in one.arguments or ():
+    for a in one.arguments:
         if fold(a.name.name) not in wanted or fold(a.name.name) in _GIVEN or a.value is None:
             names.reporter.report(
                 "E0320",

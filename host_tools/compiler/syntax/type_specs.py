@@ -170,7 +170,15 @@ def _array(c: Cursor) -> TypeSpec:
     if not c.accept("OF"):
         c.error("E0102", f"expected OF after the bounds, found {c.found()}", help="add 'OF'")
     element = type_spec(c)
-    return ArraySpec(c.span(token.start), tuple(ranges), element)
+    each: list[EnumSpec] = []
+    if c.tok.kind == "[" and c.peek().kind == "(" and isinstance(element, NamedType):
+        opening = c.advance()
+        while c.tok.kind == "(":
+            each.append(_enum(c, None))
+            if not c.accept(","):
+                break
+        c.closing("]", opening, of_list=True)
+    return ArraySpec(c.span(token.start), tuple(ranges), element, tuple(each))
 
 
 def _enum(c: Cursor, base: TypeSpec | None) -> EnumSpec:
