@@ -74,7 +74,7 @@ class Bench:
         self.edges: list[Edge] = self.board.capture(OUT)
 
     def after(self, event: Callable[[EmulatedPico], None], virtual_ms: int = 150) -> float | None:
-        """Milliseconds from the event to the last edge of the output; None where there was none."""
+        """Milliseconds from the event to the last edge of the output, None if there was none."""
         start = self.board.time_ns
         event(self.board)
         self.board.run_for(virtual_ms * MS)
@@ -140,7 +140,8 @@ def test_an_end_of_the_program_makes_the_outputs_safe(
     ending = f"async def after():\n    {body}\n"
     if "raise" in body:
         ending = "import sys\n" + ending.replace("raise RuntimeError", "sys.exit")
-        run = "try:\n    asyncio.run(asyncio.gather(session.run(), after()))\nexcept SystemExit:\n    pass\n"
+        run = "try:\n    asyncio.run(asyncio.gather(session.run(), after()))\n"
+        run += "except SystemExit:\n    pass\n"
         run += "session.scheduler.stop()\n"
     else:
         run = "asyncio.run(main(after()))\n"
