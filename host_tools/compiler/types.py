@@ -326,6 +326,11 @@ def is_moment(t: Type) -> bool:
     return isinstance(t, Elementary) and t.group in ("date", "tod", "dt")
 
 
+def is_time(t: Type) -> bool:
+    """A duration or a moment."""
+    return is_duration(t) or is_moment(t)
+
+
 def is_aggregate(t: Type) -> bool:
     """Types whose values are moved as blocks of the image."""
     return isinstance(t, ArrayType | StructType | FbType)
@@ -469,6 +474,18 @@ def common(a: Type, b: Type) -> Type | None:
     return None
 
 
+BETWEEN_TIMES = (
+    "DT converts to DATE and TOD, DATE to DT; CONCAT_DATE_TOD(…) puts a DATE and a TOD together"
+)
+_BETWEEN_TIMES = (
+    ("date", "dt"),
+    ("dt", "date"),
+    ("dt", "tod"),
+    ("time", "tod"),
+    ("tod", "time"),
+)
+
+
 def conversion_name(source: Type, target: Type) -> str | None:
     """Name of the standard function that converts, for help texts."""
     source, target = base_of(source), base_of(target)
@@ -482,6 +499,12 @@ def conversion_name(source: Type, target: Type) -> str | None:
             return REAL.name
         return t.name if isinstance(t, Elementary) and not t.universal else None
 
+    if is_time(source) and is_time(target):
+        assert isinstance(source, Elementary)
+        assert isinstance(target, Elementary)
+        pair = (source.group, target.group)
+        if pair[0] != pair[1] and pair not in _BETWEEN_TIMES:
+            return None
     a, b = short(source), short(target)
     if a == b and isinstance(source, EnumType):
         return f"TO_{b}"

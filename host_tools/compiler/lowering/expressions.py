@@ -24,6 +24,7 @@ from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
     ANY_INT,
     ANY_REAL,
+    BETWEEN_TIMES,
     BOOL,
     DINT,
     ELEMENTARY,
@@ -49,6 +50,7 @@ from host_tools.compiler.types import (
     is_aggregate,
     is_integer,
     is_number,
+    is_time,
     kind_of,
     size_align,
 )
@@ -470,11 +472,15 @@ def _refuse(body: Body, value: Value, source: Type, target: Type, what: str) -> 
         outputs = [f.name for f in source.fields.values() if f.section == "VAR_OUTPUT"]
         help_ = f"name one of its outputs: {', '.join(outputs)}" if outputs else ""
     elif isinstance(target, Elementary) and target.group == "time" and is_number(source):
-        help_ = "write a duration, for example T#500ms, or call DINT_TO_TIME(…) with milliseconds"
+        units = "nanoseconds" if target.name == "LTIME" else "milliseconds"
+        call = name or f"DINT_TO_{target}"
+        help_ = f"write a duration, for example T#500ms, or call {call}(…) with {units}"
     elif isinstance(target, Elementary) and target.group == "char":
         help_ = "write one character, for example 'A', or \"A\" for WCHAR"
     elif isinstance(target, Elementary) and target.group in MOMENTS and value.const is not None:
         help_ = f"write, for example, {MOMENTS[target.group]}"
+    elif is_time(source) and is_time(target) and name is None:
+        help_ = f"no function makes {target} of {source}; {BETWEEN_TIMES}"
     elif target is BOOL and is_integer(source):
         help_ = "compare it, for example (… <> 0)"
     elif isinstance(target, RefType):

@@ -13,6 +13,7 @@ from host_tools.compiler.symbols import Value
 from host_tools.compiler.types import (
     ANY_INT,
     ANY_REAL,
+    BETWEEN_TIMES,
     BOOL,
     ELEMENTARY,
     LINT,
@@ -36,6 +37,7 @@ from host_tools.compiler.types import (
     is_number,
     is_real,
     is_string,
+    is_time,
     kind_of,
 )
 
@@ -265,6 +267,9 @@ def _time_arithmetic(
     return None
 
 
+_COUNTED = {"BYTE": "USINT", "WORD": "UINT", "DWORD": "UDINT", "LWORD": "ULINT"}
+
+
 def _mismatch(body: Body, symbol: str, a: Type, b: Type, span: Span) -> Value:
     if is_number(a) and is_number(b) and symbol != "MOD":
         target = REAL if REAL in (a, b) else (a if is_real(a) else b)
@@ -272,9 +277,11 @@ def _mismatch(body: Body, symbol: str, a: Type, b: Type, span: Span) -> Value:
         help_ = f"convert one side, for example {conversion_name(other, target)}(…)"
     elif symbol == "MOD":
         help_ = "MOD works on integers"
-    elif is_bits(a) or is_bits(b):
-        bit = a if is_bits(a) else b
-        help_ = f"bit strings do not count; convert, for example {bit}_TO_UDINT(…)"
+    elif (is_bits(a) or is_bits(b)) and not (is_time(a) or is_time(b)):
+        bit, other = (a, b) if is_bits(a) else (b, a)
+        name = conversion_name(bit, other) if is_number(other) else None
+        call = name or f"{bit}_TO_{_COUNTED.get(str(bit))}"
+        help_ = f"bit strings do not count; convert, for example {call}(…)"
         if bit is BOOL:
             help_ = "BOOL does not count; use AND, OR, NOT, or SEL(…)"
     elif is_string(a) and is_string(b):
@@ -392,6 +399,8 @@ def compare(body: Body, op: str, left: Value, right: Value, span: Span, symbol: 
             help_ = f"convert one side, for example {name}(…)"
         elif name:
             help_ = f"convert one side, for example {name}(…)"
+        elif is_time(a) and is_time(b):
+            help_ = BETWEEN_TIMES
         elif t is not None:
             help_ = "compare their members or elements"
         body.reporter.report("E0250", f"'{symbol}' does not go with {a} and {b}", span, help=help_)
