@@ -79,6 +79,10 @@ def own_member(body: Body, key: str) -> Method | None:
     return body.program_members.get(key)
 
 
+def has_property(t: FbType | InterfaceType, name: str) -> bool:
+    return any(f"{word} {fold(name)}" in t.members for word in ("GET", "SET"))
+
+
 def is_own_property(body: Body, key: str) -> bool:
     return any(own_member(body, f"{word} {key}") is not None for word in ("GET", "SET"))
 

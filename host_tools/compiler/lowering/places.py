@@ -577,9 +577,34 @@ def _private(field: Field, write: bool) -> str:
     return f"declare it {'VAR_INPUT' if write else 'VAR_OUTPUT'}"
 
 
+def _plain_type(body: Body, node: tree.Expr) -> Type | None:
+    """The type of a variable, found without lowering or reporting anything."""
+    if isinstance(node, tree.Name):
+        symbol = body.lookup(node.name, node.span)
+        t = symbol.type if symbol is not None else None
+    elif isinstance(node, tree.Deref):
+        t = _plain_type(body, node.base)
+        return t.target if isinstance(t, RefType) else None
+    elif isinstance(node, tree.Index):
+        t = _plain_type(body, node.base)
+        t = t.element if isinstance(t, ArrayType) else None
+    elif isinstance(node, tree.Member):
+        t = _plain_type(body, node.base)
+        field = t.fields.get(fold(node.name)) if isinstance(t, StructType | FbType) else None
+        t = field.type if field is not None else None
+    else:
+        return None
+    return t.target if isinstance(t, RefType) and t.kind == "REFERENCE TO" else t
+
+
 def is_variable(body: Body, node: tree.Expr) -> bool:
-    """Whether `node` is a variable, a part of one or goes through a reference; not a value."""
+    """Whether `node` is a variable, a part of one or goes through a reference; not a value, such
+    as a property has."""
     while isinstance(node, tree.Member | tree.Index | tree.Deref):
+        if isinstance(node, tree.Member):
+            t = _plain_type(body, node.base)
+            if isinstance(t, FbType | InterfaceType) and methods.has_property(t, node.name):
+                return False
         node = node.base
     if isinstance(node, tree.Name):
         symbol = body.lookup(node.name, node.span)
