@@ -66,7 +66,7 @@ WRONG = [
     ("run demo --on pcio", 2, "did you mean 'pico'"),
     ("run demo --on /dev/nosuch", 3, "there is no port '/dev/nosuch'.*takt devices"),
     ("run demo --on folder/x", 3, "cannot open 'folder/x'"),
-    ("run demo --engine native", 2, "not supported yet"),
+    ("run demo --engine native --clock real", 2, "virtual time only"),
     ("run demo --engin python", 2, "did you mean '--engine'"),
     ("run demo --set main.foo=1", 2, "there is no variable 'main.foo'"),
     ("run demo --set main.start", 2, "is not PATH=VALUE"),
