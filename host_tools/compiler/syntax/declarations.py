@@ -166,7 +166,8 @@ def pou(c: Cursor) -> Pou | None:
     words = modifiers(c)
     methods: list[Pou] = []
     properties: list[Property] = []
-    name = None if words and lacks_name(c, kind) else _name_of_pou(c, kind)
+    specified = bool(words) or c.at_word("ABSTRACT", "FINAL")
+    name = None if specified and lacks_name(c, kind) else _name_of_pou(c, kind)
     result: TypeSpec | None = None
     if kind == "FUNCTION" and _at_bare_type(c):
         c.symbol(":", "before the type of the result")

@@ -228,7 +228,7 @@ def var_block(c: Cursor, implied: str | None = None) -> VarBlock:
     at = c.tok.start
     opening = c.advance() if implied is None else Token(implied, implied, at, at)
     qualifiers: set[str] = set()
-    while c.at_word(*_QUALIFIERS) and c.peek().kind not in (":", ","):
+    while c.at_word(*_QUALIFIERS) and (c.peek().kind not in (":", ",") or _ends_line(c)):
         qualifiers.add(c.advance().text.upper())
     two_names = c.tok.kind == "name" and c.peek().kind == "name" and not c.on_new_line()
     if two_names and c.peek().text.upper() != "AT" and c.respell(_QUALIFIERS):
@@ -264,9 +264,18 @@ def _declarations(c: Cursor, opening: Token, end: str) -> tuple[VarDecl, ...]:
     return tuple(decls)
 
 
+def _ends_line(c: Cursor) -> bool:
+    """Whether the word at hand stands behind VAR and ends the line: then it is no name, whatever
+    comes in the next one."""
+    between = c.source.text[c.tok.end : c.peek().start]
+    return not c.on_new_line() and "\n" in between
+
+
 def _left_open(c: Cursor, opening: Token, end: str) -> bool:
     """Did a statement begin, so that the END_VAR was forgotten? It was not if it comes before any
     other keyword: then the thing at hand is a declaration gone wrong."""
+    if end == "END_VAR" and c.at_word("METHOD", "PROPERTY") and c.peek().kind == "name":
+        return True
     follows = c.peek().kind
     if end != "END_VAR" or follows not in (":=", "(", "[", "^", "."):
         return False
