@@ -161,6 +161,7 @@ class PrivateApt:
                 ("deb-src", set(mix.sources.values())),
                 ("deb", set(mix.binaries.values())),
             )
+            if suites
         ]
         (parts / "takt.sources").write_text("\n".join(stanzas), encoding="utf-8")
         self._progress(f"reading the package lists of Debian {' and '.join(mix.suites)}")

@@ -10,6 +10,7 @@ from typing import Any
 
 from controller import faults
 from host_tools.bundle import initial_part
+from host_tools.compiler import ir
 from host_tools.compiler.compilation import compile_sources
 from host_tools.compiler.python_engine import emit
 from host_tools.compiler.source import Source
@@ -104,6 +105,9 @@ class Built:
     initial: bytes
     job: dict[str, Any]
     variables: Variables
+    program: ir.Program
+    state: tuple[int, int]
+    """Start and size of what the engines must agree on (docs/image.md)."""
 
 
 def refused(case: Case) -> list[Refusal]:
@@ -155,7 +159,9 @@ def build(case: Case, name: str) -> Built:
         "keep": keep,
         "scans": keep[-1],
     }
-    return Built(case, emit(program), initial_part(program.initial), job, variables)
+    start, size = compilation.layout["state"]
+    initial = initial_part(program.initial)
+    return Built(case, emit(program), initial, job, variables, program, (start, size))
 
 
 def typed(text: str) -> Any:

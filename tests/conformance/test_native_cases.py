@@ -1,0 +1,82 @@
+"""The case files as machine code: with the same expectations, and the image after every scan the
+one that the python engine makes. Many cases go into one library, or the compiler would be started
+thousands of times."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+import types
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import pytest
+
+from controller.rt import Fault
+from host_tools.compiler import ir
+from host_tools.native.toolchain import compile_c
+from tests.conformance import device_cases
+from tests.conformance.case_files import Built, Case, differences
+from tests.conformance.many_programs import number, together
+from tests.conformance.test_cases import RUN, built
+
+TOGETHER = 100
+SAMPLE = 10
+"""One of so many cases is in the default run."""
+
+_FAULT_AT = 76  # of the image's header (docs/image.md)
+
+
+class Machine:
+    """A program of a library, in the shape of the python engine's module."""
+
+    def __init__(self, library: Any, place: int, program: ir.Program) -> None:
+        self.TASKS = tuple(
+            lambda n=n: self._run(library.takt_enter, number(place, n))
+            for n in range(len(program.tasks))
+        )
+
+    def attach(self, image: bytearray) -> None:
+        self._data = image
+        self._held = (ctypes.c_char * len(image)).from_buffer(image)
+
+    def _run(self, enter: Callable[..., int], task: int) -> None:
+        code = enter(ctypes.c_void_p(ctypes.addressof(self._held)), ctypes.c_uint32(task))
+        if code:
+            raise Fault(code, struct.unpack_from("<I", self._data, _FAULT_AT)[0])
+
+
+def wrong(cases: Sequence[Case]) -> Iterable[str]:
+    """What is different in these cases, as machine code in one library."""
+    programs = [built(case).program for case in cases]
+    library = ctypes.CDLL(str(compile_c(together(programs), ("-shared", "-fPIC"), ".so")))
+    for place, case in enumerate(cases):
+        one = built(case)
+        python = types.ModuleType("program")
+        exec(compile(one.source, "program.py", "exec"), python.__dict__)
+        job = one.job | {"keep": list(range(one.job["scans"] + 1))}
+        images = device_cases.run(job, Machine(library, place, one.program), one.initial)
+        expected = device_cases.run(job, python, one.initial)
+        pairs = zip(images, expected, strict=True)
+        scans = [n for n, (a, b) in enumerate(pairs) if agreed(one, a) != agreed(one, b)]
+        if scans:
+            yield f"{case.name}: another image than the python engine's after scan {scans[0]}"
+        kept = [images[n] for n in one.job["keep"]]
+        yield from (f"{case.name}: {text}" for text in differences(one, kept))
+
+
+def agreed(one: Built, image: bytes) -> tuple[bytes, bytes]:
+    """What the engines must agree on: the first fault, and the state."""
+    start, size = one.state
+    return image[40:64], image[start : start + size]
+
+
+@pytest.mark.parametrize("start", range(0, len(RUN[::SAMPLE]), TOGETHER))
+def test_a_sample(start: int) -> None:
+    assert list(wrong(RUN[::SAMPLE][start : start + TOGETHER])) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(0, len(RUN), TOGETHER))
+def test_every_case(start: int) -> None:
+    assert list(wrong(RUN[start : start + TOGETHER])) == []
