@@ -52,3 +52,20 @@ fi
 if [ "$extra" = test ] || [ "$extra" = pico ]; then
     "$venv/bin/takt" firmware build pico
 fi
+if [ "$extra" = test ]; then
+    "$venv/bin/takt" firmware build qemu-m3
+    # Processors that the tests run machine code on, and the compiler for one of them.
+    missing=
+    for tool in qemu-system-arm qemu-riscv32 qemu-xtensa xtensa-lx106-elf-gcc; do
+        command -v "$tool" >/dev/null || missing="$missing $tool"
+    done
+    if [ -n "$missing" ]; then
+        packages="qemu-system-arm qemu-user gcc-xtensa-lx106"
+        if ! command -v apt-get >/dev/null; then
+            echo "install.sh: the tests need$missing, on Debian of these packages: $packages" >&2
+            exit 1
+        fi
+        as_root apt-get update -qq
+        as_root apt-get install -y -qq --no-install-recommends $packages >/dev/null
+    fi
+fi

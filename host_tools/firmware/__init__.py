@@ -103,7 +103,7 @@ def status(board: str = "pico") -> list[Image]:
 def adopt(board: str, file: Path) -> Image:
     """Put an image the user has into the cache, as the one to use for the board."""
     made = recipe(board)
-    check(file, made.family, made.title)
+    _check(made, file)
     return cache.store(made, file.read_bytes(), version="given", origin="given", packages={})
 
 
@@ -121,12 +121,12 @@ def download(
     Raises `FirmwareError` when the file cannot be had or is another one.
     """
     made = recipe(board)
-    version = version or next(iter(made.official))
+    version = version or next(iter(made.official), "")
     address = url or made.official.get(version)
     if address is None:
         raise FirmwareError(
             f"there is no download known for MicroPython {version} on the {made.title}. "
-            f"Known: {', '.join(made.official)}; or give the address of the .uf2 file."
+            f"Known: {', '.join(made.official) or 'none'}; or give the address of the file."
         )
     progress(f"downloading {address}")
     try:
@@ -144,10 +144,18 @@ def download(
             f"expected {sha256.lower()}. Nothing was kept."
         )
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "firmware.uf2"
+        file = Path(folder) / "firmware"
         file.write_bytes(content)
-        check(file, made.family, made.title)
+        _check(made, file)
     return cache.store(made, content, version=version, origin="downloaded", packages={})
+
+
+def _check(made: Recipe, file: Path) -> None:
+    """Raise `FirmwareError` unless the file is an image for the recipe's board."""
+    if made.image == "uf2":
+        check(file, made.family, made.title)
+    elif not file.read_bytes().startswith(b"\x7fELF"):
+        raise FirmwareError(f"{file} is no ELF file. The {made.title} needs firmware.elf.")
 
 
 def _cached(made: Recipe, version: str | None) -> Image | None:

@@ -16,7 +16,6 @@ from typing import Any
 
 from host_tools.firmware.recipe import FirmwareError, Recipe
 
-_IMAGE = "firmware.uf2"
 _RECORD = "image.json"
 
 
@@ -55,12 +54,16 @@ def images(made: Recipe) -> list[Image]:
     for record in sorted(folder(made.name).glob(f"*/{_RECORD}")):
         try:
             data = json.loads(record.read_text(encoding="utf-8"))
-            image = Image(path=record.parent / _IMAGE, **data)
+            image = Image(path=record.parent / _image(made), **data)
         except (OSError, ValueError, TypeError):
             continue
         if image.recipe == made.number and image.path.is_file():
             found.append(image)
     return sorted(found, key=_newest, reverse=True)
+
+
+def _image(made: Recipe) -> str:
+    return f"firmware.{made.image}"
 
 
 def _newest(image: Image) -> tuple[bool, tuple[int, ...]]:
@@ -89,12 +92,12 @@ def store(
     with scratch(made.name) as temporary:
         whole = temporary / "image"
         whole.mkdir()
-        (whole / _IMAGE).write_bytes(image)
+        (whole / _image(made)).write_bytes(image)
         (whole / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         if place.exists():
             place.rename(temporary / "replaced")
         whole.rename(place)
-    return Image(path=place / _IMAGE, **record)
+    return Image(path=place / _image(made), **record)
 
 
 @contextmanager

@@ -14,9 +14,8 @@ from host_tools.firmware.packages import Package, Progress, tail
 from host_tools.firmware.recipe import FirmwareError, Recipe
 from host_tools.firmware.uf2 import wrap
 
-# Debian leaves these folders of MicroPython's source empty; here they become links.
-_LINKS = {"pico-sdk": "pico-sdk-source", "tinyusb": "tinyusb-source", "mbedtls": "mbedtls"}
 _UNPACKED = {"pico-sdk-source": "usr/src/pico-sdk", "tinyusb-source": "usr/src/tinyusb"}
+_MANIFEST, _LIBRARY = "manifest.py", "micropython-lib"
 _PERCENT = re.compile(rb"^\[\s*(\d+)%\]")
 _REPORT_EVERY_PERCENT = 10
 
@@ -29,19 +28,19 @@ def build(
     progress: Progress,
     jobs: int,
 ) -> bytes:
-    """Build the firmware in `work` and return it as a UF2 image."""
+    """Build the firmware in `work` and return it, of the kind that the recipe says."""
     progress("unpacking the sources")
     places = {name: _unpack(package, work / name) for name, package in packages.items()}
     source = places["micropython"]
-    for link, name in _LINKS.items():
+    for link, name in made.links.items():
         target = source / "lib" / link
         if target.is_dir() and not target.is_symlink():
             target.rmdir()
         target.symlink_to(places[name])
-    manifest = work / "manifest.py"
+    manifest = work / _MANIFEST
     manifest.write_text(made.manifest, encoding="utf-8")
     # The build only asks whether this folder has a README.md; nothing in the manifest needs more.
-    library = work / "micropython-lib"
+    library = work / _LIBRARY
     library.mkdir()
     (library / "README.md").touch()
     environment = {
@@ -49,22 +48,29 @@ def build(
         "SOURCE_DATE_EPOCH": str(_released(packages["micropython"])),
         "GIT_CEILING_DIRECTORIES": str(work),
     }
-    tree = work / "build"
     run = _Runner(log, environment, progress)
     run("compiling mpy-cross", ["make", "-C", str(source / "mpy-cross"), f"-j{jobs}"])
+    make = _with_make if made.image == "elf" else _with_cmake
+    return make(made, places, work, run, jobs)
+
+
+def _with_cmake(
+    made: Recipe, places: dict[str, Path], work: Path, run: _Runner, jobs: int
+) -> bytes:
+    tree = work / "build"
     run(
         "configuring MicroPython",
         [
             "cmake",
             "-S",
-            str(source / "ports" / made.port),
+            str(places["micropython"] / "ports" / made.port),
             "-B",
             str(tree),
             f"-DPICO_SDK_PATH={places['pico-sdk-source']}",
             f"-DMICROPY_BOARD={made.board}",
             "-DPICO_NO_PICOTOOL=1",
-            f"-DMICROPY_LIB_DIR={library}",
-            f"-DMICROPY_FROZEN_MANIFEST={manifest}",
+            f"-DMICROPY_LIB_DIR={work / _LIBRARY}",
+            f"-DMICROPY_FROZEN_MANIFEST={work / _MANIFEST}",
         ],
     )
     run("compiling MicroPython", ["make", "-C", str(tree), f"-j{jobs}"])
@@ -72,6 +78,32 @@ def build(
     copy = ["arm-none-eabi-objcopy", "-O", "binary", str(tree / "firmware.elf"), str(binary)]
     run("writing the image", copy)
     return wrap(binary.read_bytes(), made.flash_base, made.family)
+
+
+def _with_make(
+    made: Recipe, places: dict[str, Path], work: Path, run: _Runner, jobs: int
+) -> bytes:
+    tree = work / "build"
+    modules = work / "modules" / "takt"
+    modules.mkdir(parents=True)
+    for name, text in made.modules.items():
+        (modules / name).write_text(text, encoding="utf-8")
+    run(
+        "compiling MicroPython",
+        [
+            "make",
+            "-C",
+            str(places["micropython"] / "ports" / made.port),
+            f"-j{jobs}",
+            f"BOARD={made.board}",
+            f"BUILD={tree}",
+            f"FROZEN_MANIFEST={work / _MANIFEST}",
+            f"MPY_LIB_DIR={work / _LIBRARY}",
+            f"USER_C_MODULES={modules.parent}",
+            *(argument.format(modules=modules) for argument in made.arguments),
+        ],
+    )
+    return (tree / "firmware.elf").read_bytes()
 
 
 def upstream_version(debian_version: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 
 class FirmwareError(Exception):
@@ -39,7 +40,16 @@ class Recipe:
     port: str
     manifest: str
     """Text of the frozen-module manifest."""
+    image: str
+    """Kind of the image: "uf2" for boards, "elf" for emulators."""
+    links: dict[str, str]
+    """Folder of MicroPython's lib/ -> package that it becomes a link to."""
+    modules: dict[str, str]
+    """Name -> text of files of C that are compiled in (USER_C_MODULES)."""
+    arguments: tuple[str, ...]
+    """More arguments for the port's make; {modules} is where those files lie."""
     family: int
+    """UF2 family, and the address that flash is mapped at; 0 where the image is no UF2."""
     flash_base: int
     tools: tuple[str, ...]
     compiler: tuple[str, ...]
@@ -71,13 +81,22 @@ def recipe(board: str) -> Recipe:
         board=data["board"],
         port=data["port"],
         manifest=(folder / data["manifest"]).read_text(encoding="utf-8"),
-        family=data["family"],
-        flash_base=data["flash_base"],
+        image=data["image"],
+        links=data.get("links", {}),
+        modules=_texts(folder / data["modules"]) if "modules" in data else {},
+        arguments=tuple(data.get("arguments", ())),
+        family=data.get("family", 0),
+        flash_base=data.get("flash_base", 0),
         tools=(*data["tools"], *data["compiler"]),
         compiler=tuple(data["compiler"]),
         mixes=tuple(Mix(**mix) for mix in data["mix"]),
         official=data["official"],
     )
+
+
+def _texts(folder: Traversable) -> dict[str, str]:
+    files = sorted((entry for entry in folder.iterdir() if entry.is_file()), key=lambda e: e.name)
+    return {entry.name: entry.read_text(encoding="utf-8") for entry in files}
 
 
 def mixes_for(made: Recipe, version: str | None) -> tuple[Mix, ...]:

@@ -23,6 +23,8 @@ class Target:
     triple: str
     cpu: str
     flags: tuple[str, ...]
+    routines: tuple[str, ...] = ()
+    """Flags for the routines of the compiler itself, which it makes when it links."""
 
 
 _ARM = "thumb-freestanding-eabi"
@@ -31,7 +33,9 @@ TARGETS = {
     "armv6m": Target(_ARM, "cortex_m0plus", ("-fropi",)),
     "armv7m": Target(_ARM, "cortex_m3", ("-fropi",)),
     "armv7em": Target(_ARM, "cortex_m4", ("-fropi", "-mfloat-abi=soft")),
-    "rv32imc": Target("riscv32-freestanding-none", "generic_rv32+m+c", ("-mcmodel=medany",)),
+    "rv32imc": Target(
+        "riscv32-freestanding-none", "generic_rv32+m+c", ("-mcmodel=medany",), ("-fPIC",)
+    ),
 }
 """By the name of the architecture. RP2350 (ARM) loads armv6m, armv7m and armv7em."""
 
@@ -152,7 +156,7 @@ def machine_code(program: ir.Program, architecture: str, kernel: bool = False) -
     flags = (*chosen, *target.flags, "-c", "-ffunction-sections", "-fdata-sections")
     tail = _KERNEL.read_text(encoding="utf-8") + _KERNEL_ENTRY if kernel else _ENTRY
     code = compile_c(text + tail, flags, ".o")
-    made = {_linked(code, chosen, place) for place in _PLACES}
+    made = {_linked(code, (*chosen, *target.routines), place) for place in _PLACES}
     if len(made) != 1:
         raise Failure(
             f"the machine code for {architecture} would depend on its place in memory",

@@ -252,17 +252,17 @@ class _Machine:
 
 def reference(jobs: list[Job], scans: int | None = None) -> dict[str, Trace]:
     """The same by the interpreter of the IR, in this process."""
-    return {j.name: _in_process(j, _Machine, j.scans if scans is None else scans) for j in jobs}
+    return {j.name: in_process(j, _Machine, j.scans if scans is None else scans) for j in jobs}
 
 
 def native(jobs: list[Job], scans: int | None = None) -> dict[str, Trace]:
     """The same as machine code of this computer."""
     return {
-        j.name: _in_process(j, NativeProgram, j.scans if scans is None else scans) for j in jobs
+        j.name: in_process(j, NativeProgram, j.scans if scans is None else scans) for j in jobs
     }
 
 
-def _in_process(j: Job, engine: Callable[[ir.Program], Any], scans: int) -> Trace:
+def in_process(j: Job, engine: Callable[[ir.Program], Any], scans: int) -> Trace:
     program, manifest = j.program, j.program.manifest()
     tasks = len(manifest["tasks"])
     layout = bytes.fromhex(manifest["layout"])

@@ -5,23 +5,29 @@ thousands of times."""
 from __future__ import annotations
 
 import ctypes
+import json
 import struct
+import subprocess
 import types
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from controller.rt import Fault
 from host_tools.compiler import ir
+from host_tools.native.module import host_architecture, program_module
 from host_tools.native.toolchain import compile_c
 from tests.conformance import device_cases
 from tests.conformance.case_files import Built, Case, differences
 from tests.conformance.many_programs import number, together
 from tests.conformance.test_cases import RUN, built
+from tests.conformance.test_engine_ops import ROOT, executable
 
 TOGETHER = 100
 SAMPLE = 10
+IN_MICROPYTHON = 150
 """One of so many cases is in the default run."""
 
 _FAULT_AT = 76  # of the image's header (docs/image.md)
@@ -69,6 +75,37 @@ def agreed(one: Built, image: bytes) -> tuple[bytes, bytes]:
     """What the engines must agree on: the first fault, and the state."""
     start, size = one.state
     return image[40:64], image[start : start + size]
+
+
+def wrong_in_micropython(cases: Sequence[Case], folder: Path) -> Iterable[str]:
+    """What does not come out as expected with the machine code in .mpy files."""
+    jobs = []
+    for case in cases:
+        one = built(case)
+        name = one.job["name"]
+        module = program_module(one.program, ["case.st"], host_architecture())
+        (folder / f"{name}.mpy").write_bytes(module)
+        (folder / f"{name}.initial").write_bytes(one.initial)
+        jobs.append(json.dumps(one.job))
+    (folder / "cases").write_text("\n".join(jobs) + "\n")
+    driver = ROOT / "tests/conformance/device_cases.py"
+    run = [executable("micropython"), "-X", "heapsize=64m", driver, ROOT, folder]
+    subprocess.run(run, check=True, timeout=120)
+    for case in cases:
+        one = built(case)
+        content = (folder / f"{one.job['name']}.images").read_bytes()
+        size = one.job["image"]
+        images = [content[i : i + size] for i in range(0, len(content), size)]
+        yield from (f"{case.name}: {text}" for text in differences(one, images))
+
+
+def test_a_sample_in_micropython(tmp_path: Path) -> None:
+    assert list(wrong_in_micropython(RUN[::IN_MICROPYTHON], tmp_path)) == []
+
+
+@pytest.mark.slow
+def test_more_in_micropython(tmp_path: Path) -> None:
+    assert list(wrong_in_micropython(RUN[7 :: IN_MICROPYTHON // 10], tmp_path)) == []
 
 
 @pytest.mark.parametrize("start", range(0, len(RUN[::SAMPLE]), TOGETHER))

@@ -1,7 +1,8 @@
-"""What the tests on the emulated Pico share: its firmware and a freshly booted board."""
+"""What the tests on emulated boards share: firmware, and a freshly booted Pico."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,13 @@ def pico(pico_uf2: Path) -> EmulatedPico:
     board = EmulatedPico(pico_uf2)
     board.boot()
     return board
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache for this test alone, for machine code that is no use to anybody later; what zig made
+    of its own libraries is used again."""
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    monkeypatch.setenv("ZIG_GLOBAL_CACHE_DIR", os.path.join(cache, "zig"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from host_tools.compiler import c_engine, compile_sources
@@ -10,6 +12,8 @@ from host_tools.failure import Failure
 from host_tools.mpy import compile_mpy
 from host_tools.native.module import TARGETS, machine_code
 from host_tools.native.mpy import MpyError, with_machine_code
+from tests.conformance import generate
+from tests.conformance.agreement import compiled
 
 LOOP = """\
 PROGRAM main
@@ -51,6 +55,14 @@ def test_code_for_every_architecture_does_not_depend_on_its_place(architecture: 
     program = compile_sources([Source("main.st", LOOP)]).program
     assert program is not None
     assert 100 < len(machine_code(program, architecture)) < 3000
+
+
+@pytest.mark.parametrize("architecture", ["armv6m", "armv7m", "rv32imc"])
+def test_code_of_generated_programs_does_not_depend_on_its_place(
+    architecture: str, tmp_path: Path
+) -> None:
+    for n, p in enumerate(generate.collect(6, lreal=True)):
+        assert machine_code(compiled(f"generated{n}", p.text, tmp_path).ir, architecture)
 
 
 def test_an_unknown_architecture_is_refused() -> None:

@@ -1,0 +1,99 @@
+"""Runs programs as machine code of another processor, in QEMU's user mode: the scheduler is on
+this machine, and a process of that processor runs the tasks (foreign_main.h)."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controller.rt import Fault
+from host_tools.compiler import ir
+from host_tools.native.toolchain import compile_c
+from tests.conformance.agreement import Job, Trace, in_process
+from tests.conformance.many_programs import number, together
+
+HERE = Path(__file__).parent
+_FAULT_AT = 76  # of the image's header (docs/image.md)
+
+
+@dataclass(frozen=True)
+class Processor:
+    emulator: tuple[str, ...]
+    build: Callable[[str], Path]
+    """The executable file that is made of a C text."""
+
+
+def rv32(text: str) -> Path:
+    flags = ("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c")
+    return compile_c(text, (*flags, "-mcmodel=medany", "-static", "-lcompiler_rt"), ".elf")
+
+
+RV32 = Processor(("qemu-riscv32",), rv32)
+
+
+class Process:
+    """The programs of a list on one processor."""
+
+    def __init__(self, processor: Processor, programs: Sequence[ir.Program]) -> None:
+        emulator, *options = processor.emulator
+        path = shutil.which(emulator)
+        assert path is not None, f"{emulator} is not installed: sh install.sh test"
+        main = (HERE / "foreign_main.h").read_text(encoding="utf-8")
+        file = processor.build(together(programs) + main)
+        file.chmod(0o755)
+        self._process = subprocess.Popen(
+            [path, *options, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.communicate()
+
+    def run(self, task: int, image: bytearray) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(struct.pack("<II", task, len(image)) + image)
+        self._process.stdin.flush()
+        answer = self._process.stdout.read(4 + len(image))
+        assert len(answer) == 4 + len(image), f"it ended with {self._process.wait()}"
+        (code,) = struct.unpack_from("<I", answer)
+        image[:] = answer[4:]
+        if code:
+            raise Fault(code, struct.unpack_from("<I", image, _FAULT_AT)[0])
+
+
+class Machine:
+    """A program of such a process, in the shape of the python engine's module."""
+
+    def __init__(self, process: Process, place: int, program: ir.Program) -> None:
+        self.TASKS = tuple(
+            lambda n=n: process.run(number(place, n), self._image)
+            for n in range(len(program.tasks))
+        )
+
+    def attach(self, image: bytearray) -> None:
+        self._image = image
+
+
+def runner(processor: Processor) -> Callable[[list[Job], int | None], dict[str, Trace]]:
+    """For agreement.differences."""
+
+    def run(jobs: list[Job], scans: int | None = None) -> dict[str, Trace]:
+        traces = {}
+        with Process(processor, [j.program.ir for j in jobs]) as process:
+            for place, j in enumerate(jobs):
+
+                def engine(program: ir.Program, place: int = place) -> Any:
+                    return Machine(process, place, program)
+
+                traces[j.name] = in_process(j, engine, j.scans if scans is None else scans)
+        return traces
+
+    return run

@@ -1,0 +1,43 @@
+"""The same programs give the same image after every scan on processors that this machine has not:
+RISC-V of 32 bits (rv32imc) and Xtensa, in QEMU's user mode."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conformance import foreign, generate
+from tests.conformance.agreement import Job, Processes, differences, examples, job
+
+PROCESSORS = {"rv32": foreign.RV32}
+PROGRAMS, MANY, TOGETHER = 45, 1200, 100
+
+
+def generated(folder: Path, count: int) -> list[Job]:
+    """A third of them may use LREAL."""
+    made = [*generate.collect(count - count // 3), *generate.collect(count // 3, lreal=True)]
+    return [
+        job(f"generated{n}", p.text, p.stimulus, folder, generate.SCANS)
+        for n, p in enumerate(made)
+    ]
+
+
+def found(jobs: list[Job], name: str, folder: Path) -> list[str]:
+    host = ("host", Processes(folder).host)
+    differing: list[str] = []
+    for start in range(0, len(jobs), TOGETHER):
+        some = jobs[start : start + TOGETHER]
+        differing += differences(some, host, (name, foreign.runner(PROCESSORS[name])))
+    return differing
+
+
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_examples_and_generated_programs(name: str, tmp_path: Path) -> None:
+    assert found(examples(100) + generated(tmp_path, PROGRAMS), name, tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_many_generated_programs(name: str, tmp_path: Path) -> None:
+    assert found(generated(tmp_path, MANY), name, tmp_path) == []
