@@ -9,7 +9,7 @@ from __future__ import annotations
 from host_tools.compiler import ir, tree
 from host_tools.compiler.declarations import declared
 from host_tools.compiler.diagnostics import Label
-from host_tools.compiler.lowering import places
+from host_tools.compiler.lowering import storage, variables
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import Place, Symbol
@@ -53,8 +53,8 @@ def call_own(body: Body, action: tree.Action, span: Span) -> None:
         symbol = body.symbols[fold(ident.name)]
         if isinstance(symbol.type, Unknown):
             return
-        where = places.symbol_place(body, symbol, span, True)
-        arguments.append(ir.AddrOf("u32", places.address(where)))
+        where = variables.symbol_place(body, symbol, span, True)
+        arguments.append(ir.AddrOf("u32", storage.address(where)))
     instance = ir.Addr("self") if body.this is not None else None
     body.emit(ir.Call(_name(body, body.pou, action, span), tuple(arguments), instance))
 
@@ -89,8 +89,8 @@ def call_of(body: Body, where: Place, action: tree.Action, span: Span) -> None:
     """`instance.Action();` VAR_TEMP start with their initial values."""
     assert isinstance(where.type, FbType)
     pou = where.type.pou
-    where = places.frozen(body, where)
-    places.note_write(body, where, span)
+    where = storage.frozen(body, where)
+    variables.note_write(body, where, span)
     arguments = []
     for decl, _ in _temporaries(pou):
         t = body.declarations.resolve(decl.type)
@@ -98,7 +98,7 @@ def call_of(body: Body, where: Place, action: tree.Action, span: Span) -> None:
         body.initialise(slot, t, decl.init or body.declarations.default_init(decl.type))
         arguments.append(ir.AddrOf("u32", slot))
     name = _name(body, pou, action, span)
-    body.emit(ir.Call(name, tuple(arguments), places.address(where)))
+    body.emit(ir.Call(name, tuple(arguments), storage.address(where)))
 
 
 def _name(body: Body, pou: tree.Pou, action: tree.Action, span: Span) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from host_tools.compiler import ir, tree
 from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.initial import flatten
-from host_tools.compiler.lowering import expressions, places
+from host_tools.compiler.lowering import expressions, storage
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.symbols import Place, Value
 from host_tools.compiler.tree import fold
@@ -69,7 +69,7 @@ def _fill(body: Body, where: Place, node: tree.Expr) -> None:
     elif not isinstance(t, Unknown):
         made = expressions.convert(body, expressions.expression(body, node, t), t)
         if not isinstance(made.type, Unknown):
-            places.store(body, where, made)
+            storage.store(body, where, made)
 
 
 def _fill_struct(body: Body, where: Place, t: StructType, node: tree.StructInit) -> None:
@@ -98,7 +98,7 @@ def _fill_struct(body: Body, where: Place, t: StructType, node: tree.StructInit)
             place = Place(
                 member.type,
                 one.value.span,
-                places.shifted(places.address(where), member.offset),
+                storage.shifted(storage.address(where), member.offset),
                 member.bit,
                 unaligned=member.unaligned,
             )
@@ -126,7 +126,7 @@ def _fill_array(body: Body, where: Place, t: ArrayType, node: tree.ArrayInit) ->
     for i, v in enumerate(values):
         if v is None:
             continue
-        at = places.shifted(places.address(where), i * one_count * step)
+        at = storage.shifted(storage.address(where), i * one_count * step)
         place = Place(one, v.span, at)
         if isinstance(v, tree.ArrayInit | tree.StructInit):
             _fill(body, place, v)
@@ -139,4 +139,4 @@ def _fill_array(body: Body, where: Place, t: ArrayType, node: tree.ArrayInit) ->
             repeated[id(v)] = made
         if isinstance(made.type, Unknown):
             return
-        places.store(body, place, made)
+        storage.store(body, place, made)

@@ -11,10 +11,13 @@ from host_tools.compiler.lowering import (
     actions,
     control,
     expressions,
+    members,
     methods,
     open_arrays,
     places,
     pointers,
+    storage,
+    variables,
 )
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span
@@ -150,10 +153,10 @@ def call(
             )
             return None
     if isinstance(callee, tree.Member) and not callee.name[:1].isdigit():
-        base = places.member_base(body, callee, False)
+        base = members.member_base(body, callee, False)
         if base is None:
             return None
-        found = actions.of_place(places.opened(body, base), callee.name)
+        found = actions.of_place(storage.opened(body, base), callee.name)
         if found is not None:
             if wants_value:
                 no_value(body, node, "an action gives nothing back;")
@@ -163,7 +166,7 @@ def call(
         is_method, made = methods.call_member(body, node, base, wants_value)
         if is_method:
             return made
-        where = places.member_of(body, base, callee, False)
+        where = members.member_of(body, base, callee, False)
         if where is not None and where.prop is not None:
             where = places.place(body, callee)
     else:
@@ -177,7 +180,7 @@ def _instance(body: Body, node: tree.Call, where: Place | None, wants_value: boo
     callee = node.callee
     if where is None:
         return
-    where = places.opened(body, where)
+    where = storage.opened(body, where)
     if isinstance(where.type, FbType) and where.type.pou.is_class:
         _no_body(body, node, where.type)
         return
@@ -201,7 +204,7 @@ def _instance(body: Body, node: tree.Call, where: Place | None, wants_value: boo
     if wants_value:
         no_value(body, node, "read the outputs of the block, and")
         return
-    instance, block = places.frozen(body, where), where.type
+    instance, block = storage.frozen(body, where), where.type
     if control.has_control(node):
         known = list(block.fields)
         control.controlled(body, node, known, None, lambda n: _block(body, n, instance, block))
@@ -292,7 +295,7 @@ def invoke(
     _copy_back(body, after)
     any_integer = pou.name.span.source.library and fold(pou.name.name).startswith("SPLIT_")
     for target, slot, t, negated in outputs:
-        value = places.load(body, Place(t, target.span, slot))
+        value = storage.load(body, Place(t, target.span, slot))
         wanted = base_of(target.type)
         if any_integer and is_integer(wanted):
             value = expressions.retype(value, wanted)  # the outputs are ANY_INT, Table 36
@@ -324,7 +327,7 @@ def _argument(
         if given is not None and given.value is not None:
             target = places.place(body, given.value, write=True, properties=True)
             if target is not None:
-                outputs.append((places.frozen(body, target), slot, p.type, given.negated))
+                outputs.append((storage.frozen(body, target), slot, p.type, given.negated))
         return Value(p.type, ir.AddrOf("u32", slot), span)
     if p.section == "VAR_IN_OUT":
         if given is None or given.value is None:
@@ -397,12 +400,12 @@ def _reference_to(
             return value
         slot = body.frame_slot(wanted)
         body.initialise(slot, wanted)
-        places.store(body, Place(wanted, node.span, slot), value)
+        storage.store(body, Place(wanted, node.span, slot), value)
         return Value(wanted, ir.AddrOf("u32", slot), node.span)
     where = places.place(body, node, write=not p.constant)
     if where is None:
         return expressions.unknown(node.span)
-    where = places.opened(body, where)
+    where = storage.opened(body, where)
     strings = isinstance(where.type, StringType) and isinstance(wanted, StringType)
     if isinstance(wanted, InterfaceType) and isinstance(where.type, FbType):
         return _as_interface(body, where, wanted, node)
@@ -423,20 +426,20 @@ def _reference_to(
             help="both must have the same type, since the block works on the variable itself",
         )
         return expressions.unknown(node.span)
-    if where.overlaid and not places.has_address(body, where, node.span):
+    if where.overlaid and not storage.has_address(body, where, node.span):
         return expressions.unknown(node.span)
     if where.bit is not None or where.unaligned:
-        where = places.frozen(body, where)
+        where = storage.frozen(body, where)
         slot = body.frame_slot(where.type)
-        body.emit(ir.Store(slot, places.load(body, where).expr))
+        body.emit(ir.Store(slot, storage.load(body, where).expr))
         after.append((where, slot))
         return Value(wanted, ir.AddrOf("u32", slot), node.span)
-    return Value(wanted, ir.AddrOf("u32", places.address(where)), node.span)
+    return Value(wanted, ir.AddrOf("u32", storage.address(where)), node.span)
 
 
 def _as_interface(body: Body, where: Place, wanted: InterfaceType, node: tree.Expr) -> Value:
     """An instance for a VAR_IN_OUT that is an interface: a variable of that type refers to it."""
-    instance = expressions.convert(body, places.load(body, where), wanted)
+    instance = expressions.convert(body, storage.load(body, where), wanted)
     if isinstance(instance.type, Unknown):
         return instance
     slot = body.frame_slot(wanted)
@@ -562,7 +565,7 @@ def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> Value | None
         )
         return None
     after: list[tuple[Place, ir.Addr]] = []
-    instance = places.address(where)
+    instance = storage.address(where)
     inputs = [f for f in t.fields.values() if f.section in ("VAR_INPUT", "VAR_IN_OUT")]
     outputs: list[tuple[tree.Argument, Field]] = []
     seen: dict[str, tree.Argument] = {}
@@ -622,7 +625,7 @@ def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> Value | None
         needed = field.section == "VAR_IN_OUT" and not where.is_self
         if needed and not _is_given(seen, field.name):
             _no_variable(body, node, field.name, field.type, field.span)
-    places.note_write(body, where, node.span)
+    variables.note_write(body, where, node.span)
     methods.call_body(body, where, t, node, instance)
     _copy_back(body, after)
     for a, field in outputs:
@@ -631,8 +634,8 @@ def _block(body: Body, node: tree.Call, where: Place, t: FbType) -> Value | None
         target = places.place(body, a.value, write=True, properties=True)
         if target is None:
             continue
-        source = Place(field.type, a.span, places.shifted(instance, field.offset))
-        _deliver(body, target, places.load(body, source), a.negated)
+        source = Place(field.type, a.span, storage.shifted(instance, field.offset))
+        _deliver(body, target, storage.load(body, source), a.negated)
     return None
 
 
@@ -644,8 +647,8 @@ def _is_given(given: dict[str, tree.Argument], name: str) -> bool:
 def _copy_back(body: Body, after: list[tuple[Place, ir.Addr]]) -> None:
     """Give the variables that stood in for VAR_IN_OUT parameters their new values."""
     for target, slot in after:
-        value = places.load(body, Place(target.type, target.span, slot))
-        places.store(body, target, value)
+        value = storage.load(body, Place(target.type, target.span, slot))
+        storage.store(body, target, value)
 
 
 def _input(
@@ -655,7 +658,7 @@ def _input(
     instance: ir.Addr,
     after: list[tuple[Place, ir.Addr]],
 ) -> None:
-    slot = Place(field.type, node.span, places.shifted(instance, field.offset))
+    slot = Place(field.type, node.span, storage.shifted(instance, field.offset))
     if isinstance(field.type, OpenArrayType):
         open_arrays.argument(
             body,
@@ -678,14 +681,14 @@ def _input(
     if isinstance(field.type, RefType) and pointers.is_reference(field.type):
         value = pointers.argument(body, node, field.type, field.name, field.span)
         if not isinstance(value.type, Unknown):
-            places.store(body, slot, value)
+            storage.store(body, slot, value)
         return
     value = expressions.expression(body, node, field.type)
     if field.name == "PT" and field.span.source.library and is_duration(base_of(value.type)):
         value = expressions.retype(value, field.type)  # TP, TON and TOF take LTIME too, Table 46
     value = expressions.convert(body, value, field.type, f"input '{field.name}'")
     if not isinstance(value.type, Unknown):
-        places.store(body, slot, value)
+        storage.store(body, slot, value)
 
 
 def _deliver(body: Body, target: Place, value: Value, negated: bool) -> None:
@@ -694,4 +697,4 @@ def _deliver(body: Body, target: Place, value: Value, negated: bool) -> None:
         value = Value(BOOL, ir.Unary("b1", "not", value.expr), value.span)
     value = expressions.convert(body, value, target.type, "output")
     if not isinstance(value.type, Unknown):
-        places.store(body, target, value)
+        storage.store(body, target, value)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from host_tools.compiler import tree
 from host_tools.compiler.declarations import Declarations, declared
 from host_tools.compiler.diagnostics import Label, did_you_mean
-from host_tools.compiler.lowering import expressions, methods, places
+from host_tools.compiler.lowering import expressions, methods, places, storage, variables
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.lowering.calls import _no_parameter, _wrong_arrow
 from host_tools.compiler.source import Span
@@ -135,7 +135,7 @@ def run_block(body: Body, instance: ProgramInstance, a: tree.Argument) -> None:
         )
         return
     call = tree.Call(a.span, a.value, ())
-    methods.call_body(body, where, where.type, call, places.address(where))
+    methods.call_body(body, where, where.type, call, storage.address(where))
 
 
 def _default(names: Declarations) -> tuple[list[TaskPlan], list[ProgramInstance]]:
@@ -350,8 +350,8 @@ def connect_inputs(body: Body, instance: ProgramInstance, symbols: dict[str, Sym
         value = expressions.expression(body, a.value, symbol.type)
         value = expressions.convert(body, value, symbol.type, f"input '{symbol.name}'")
         if not isinstance(value.type, Unknown):
-            target = places.symbol_place(body, symbol, a.span, write=True)
-            places.store(body, target, value)
+            target = variables.symbol_place(body, symbol, a.span, write=True)
+            storage.store(body, target, value)
 
 
 def connect_outputs(body: Body, instance: ProgramInstance, symbols: dict[str, Symbol]) -> None:
@@ -365,7 +365,7 @@ def connect_outputs(body: Body, instance: ProgramInstance, symbols: dict[str, Sy
             continue
         if isinstance(a.value, tree.Direct):
             target.type = expressions.direct_type(a.value, target.type, symbol.type)
-        value = places.load(body, places.symbol_place(body, symbol, a.span, False))
+        value = storage.load(body, variables.symbol_place(body, symbol, a.span, False))
         value = expressions.convert(body, value, target.type, f"output '{symbol.name}'")
         if not isinstance(value.type, Unknown):
-            places.store(body, target, value)
+            storage.store(body, target, value)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.lowering import expressions, places
+from host_tools.compiler.lowering import expressions, places, storage, variables
 from host_tools.compiler.lowering.body import Body, scalar_const
 from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import Place, Value
@@ -78,7 +78,7 @@ def controlled(
         result = ir.Unary("b1", "not", done) if negated else done
         made = expressions.convert(body, Value(BOOL, result, node.span), target.type, "ENO")
         if not isinstance(made.type, Unknown):
-            places.store(body, target, made)
+            storage.store(body, target, made)
     return value
 
 
@@ -96,7 +96,7 @@ def _target(body: Body, given: tree.Argument | None) -> Place | None:
     if given is None or given.value is None:
         return None
     where = places.place(body, given.value, write=True)
-    return places.frozen(body, where) if where is not None else None
+    return storage.frozen(body, where) if where is not None else None
 
 
 def _kept(
@@ -146,9 +146,9 @@ def enter(body: Body, pou: tree.Pou) -> None:
     if base_of(en.type) is not BOOL or base_of(eno.type) is not BOOL:
         return
     span = pou.name.span
-    test = places.load(body, places.symbol_place(body, en, span, False))
-    where = places.symbol_place(body, eno, span, True)
-    places.store(body, where, test)
+    test = storage.load(body, variables.symbol_place(body, en, span, False))
+    where = variables.symbol_place(body, eno, span, True)
+    storage.store(body, where, test)
     with body.nested() as leave:
         body.make_return()
     body.emit(ir.If(ir.Unary("b1", "not", test.expr), tuple(leave)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.lowering import places
+from host_tools.compiler.lowering import storage, variables
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.symbols import Symbol, Value
 from host_tools.compiler.tree import fold
@@ -59,11 +59,11 @@ def detect(body: Body) -> None:
         rising = symbol.edge == "R_EDGE"
 
         def read(s: Symbol) -> ir.Expr:
-            return places.load(body, places.symbol_place(body, s, s.span, False)).expr
+            return storage.load(body, variables.symbol_place(body, s, s.span, False)).expr
 
         def write(s: Symbol, value: ir.Expr) -> None:
-            where = places.symbol_place(body, s, s.span, True)
-            places.store(body, where, Value(BOOL, value, s.span))
+            where = variables.symbol_place(body, s, s.span, True)
+            storage.store(body, where, Value(BOOL, value, s.span))
 
         now, last = read(symbol), read(before)
         if rising:

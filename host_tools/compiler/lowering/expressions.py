@@ -15,6 +15,7 @@ from host_tools.compiler.lowering import (
     methods,
     operators,
     places,
+    storage,
     typed_functions,
 )
 from host_tools.compiler.lowering.body import Body, scalar_const
@@ -120,7 +121,7 @@ def _expression(body: Body, node: tree.Expr, expected: Type | None) -> Value:
     where = places.place(body, node, properties=True)
     if where is not None and isinstance(node, tree.Direct) and expected is not None:
         where.type = direct_type(node, where.type, expected)
-    return places.load(body, where) if where is not None else unknown(node.span)
+    return storage.load(body, where) if where is not None else unknown(node.span)
 
 
 def behind(body: Body, value: Value) -> Value:
@@ -129,7 +130,7 @@ def behind(body: Body, value: Value) -> Value:
         return value
     pointer = ir.NotNull("u32", value.expr, position(value.span))
     where = Place(value.type.target, value.span, ir.Addr("ptr", 0, (), pointer))
-    return places.load(body, where)
+    return storage.load(body, where)
 
 
 def direct_type(node: tree.Direct, default: Type, wanted: Type) -> Type:

@@ -15,7 +15,7 @@ from host_tools.compiler import ir, tree
 from host_tools.compiler.declarations import Declarations, Declared
 from host_tools.compiler.diagnostics import did_you_mean
 from host_tools.compiler.layout import Allocated, Image
-from host_tools.compiler.lowering import places
+from host_tools.compiler.lowering import storage, variables
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.lowering.pou import located_symbol
 from host_tools.compiler.source import Span
@@ -335,11 +335,11 @@ class Instances:
             area = one.outside.area
             before: Value | None = None
             if area in "IM":
-                outside = places.symbol_place(body, one.outside, one.span, write=False)
-                before = places.load(body, outside)
+                outside = variables.symbol_place(body, one.outside, one.span, write=False)
+                before = storage.load(body, outside)
                 if not is_aggregate(before.type) and not isinstance(before.type, StringType):
                     before.expr = body.temporary(before.expr)
-                places.store(body, one.inside, before)
+                storage.store(body, one.inside, before)
             if area in "QM":
                 after.append(lambda one=one, before=before: _give(body, one, before))  # type: ignore[misc]
         return after
@@ -347,10 +347,10 @@ class Instances:
 
 def _give(body: Body, one: Linked, before: Value | None) -> None:
     """Copy from the instance to the address; memory only where it was changed."""
-    value = places.load(body, one.inside)
+    value = storage.load(body, one.inside)
     scalar = not is_aggregate(value.type) and not isinstance(value.type, StringType)
     with body.nested() as store:
-        places.store(body, places.symbol_place(body, one.outside, one.span, write=True), value)
+        storage.store(body, variables.symbol_place(body, one.outside, one.span, write=True), value)
     if before is not None and scalar:
         changed = ir.Compare("b1", "ne", value.expr, before.expr)
         body.emit(ir.If(changed, tuple(store)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from host_tools.compiler import heritage, ir, tree
 from host_tools.compiler.diagnostics import Label, did_you_mean
-from host_tools.compiler.lowering import calls, control, expressions, places
+from host_tools.compiler.lowering import calls, control, expressions, places, storage, variables
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Place, PropertyUse, Value
 from host_tools.compiler.tree import fold
@@ -149,7 +149,7 @@ def set_property(body: Body, where: Place, value: Value) -> None:
     if receiver is not None:
         receiver = _frozen_receiver(body, receiver)
         if receiver.symbol is not None and not receiver.is_self:
-            places.note_write(body, receiver, where.span)
+            variables.note_write(body, receiver, where.span)
     args = (calls.as_argument(where.type, value),)
     _dispatch(body, receiver, key, use.setter, args, None, where.span)
 
@@ -283,7 +283,7 @@ def _invoke(
     if receiver is not None:
         receiver = _frozen_receiver(body, receiver)
         if receiver.symbol is not None and not receiver.is_self:
-            places.note_write(body, receiver, node.span)
+            variables.note_write(body, receiver, node.span)
 
     def emit(args: tuple[ir.Expr, ...], result: int | None) -> None:
         _dispatch(body, receiver, key, method, args, result, node.span)
@@ -294,8 +294,8 @@ def _invoke(
 def _frozen_receiver(body: Body, receiver: Place) -> Place:
     """The instance that is meant now; for an interface, what it refers to."""
     if not isinstance(receiver.type, InterfaceType):
-        return places.frozen(body, receiver)
-    pointer = ir.NotNull("u32", places.load(body, receiver).expr, position(receiver.span))
+        return storage.frozen(body, receiver)
+    pointer = ir.NotNull("u32", storage.load(body, receiver).expr, position(receiver.span))
     addr = ir.Addr("ptr", 0, (), body.temporary(pointer))
     return Place(receiver.type, receiver.span, addr, dynamic=True)
 
@@ -346,7 +346,7 @@ def choose(
     span: Span,
 ) -> None:
     """Call the function for the type id of the instance."""
-    addr = places.address(receiver)
+    addr = storage.address(receiver)
     fault = ir.RaiseFault(ir.Fault.NULL, position(span))
     if len(by_name) == 1:
         body.emit(ir.Call(next(iter(by_name)), args, addr, result))
@@ -487,7 +487,7 @@ def builtin(body: Body, node: tree.Call, name: str) -> Value:
     found = attempt(body, where, source, node.span)
     if found is None:
         return expressions.unknown(node.span)
-    places.store(body, where, Value(where.type, found, node.span))
+    storage.store(body, where, Value(where.type, found, node.span))
     return Value(BOOL, ir.Compare("b1", "ne", found, _NULL), node.span)
 
 
@@ -505,5 +505,5 @@ def _is_valid(body: Body, node: tree.Expr) -> Value:
         return expressions.unknown(node.span)
     if isinstance(where.type, RefType):
         where.type = RefType(where.type.target)
-    value = places.load(body, where)
+    value = storage.load(body, where)
     return Value(BOOL, ir.Compare("b1", "ne", value.expr, _NULL), node.span)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from host_tools.compiler import ir, tree
 from host_tools.compiler.declarations import CALLS, MOCKED, declared
 from host_tools.compiler.diagnostics import did_you_mean
-from host_tools.compiler.lowering import expressions, places
+from host_tools.compiler.lowering import expressions, places, storage, variables
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import Place
@@ -51,7 +51,7 @@ def _member(where: Place, name: str) -> ir.Addr | None:
     """The address of a hidden member; None where the tests are only checked."""
     assert isinstance(where.type, FbType)
     found = where.type.fields.get(name)
-    return places.shifted(places.address(where), found.offset) if found is not None else None
+    return storage.shifted(storage.address(where), found.offset) if found is not None else None
 
 
 def _own_function(body: Body, name: str, span: Span, word: str) -> tree.Pou | None:
@@ -112,7 +112,7 @@ def mock_function(body: Body, node: tree.MockFunction) -> None:
         value = expressions.convert(body, value, t, f"what {pou.name.name} returns")
         if isinstance(value.type, Unknown):
             return
-        places.store(body, Place(t, node.span, static(kept.value)), value)
+        storage.store(body, Place(t, node.span, static(kept.value)), value)
     body.emit(ir.Store(static(kept.flag), ir.Const("b1", 1)))
 
 
@@ -141,9 +141,9 @@ def prologue(body: Body, pou: tree.Pou) -> None:
         with body.nested() as leaving:
             if t is not None and not isinstance(t, Unknown):
                 result = next(v for v in body.symbols.values() if v.section == "RESULT")
-                target = places.symbol_place(body, result, pou.name.span, True)
+                target = variables.symbol_place(body, result, pou.name.span, True)
                 kept = Place(t, pou.name.span, static(function.value))
-                places.store(body, target, places.load(body, kept))
+                storage.store(body, target, storage.load(body, kept))
             body.make_return()
         _count(body, static(function.calls))
         body.emit(ir.If(ir.Load("b1", static(function.flag)), tuple(leaving)))
@@ -175,5 +175,5 @@ def hidden_member(body: Body, t: FbType, node: tree.Member, write: bool) -> Plac
             of = body.declarations.resolve(decl.type)
             symbol = located_symbol(body.declarations, body.direct, block, decl, ident, of)
         if symbol is not None and symbol.storage == "static":
-            return places.symbol_place(body, symbol, node.span, write)
+            return variables.symbol_place(body, symbol, node.span, write)
     return None

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from host_tools.compiler import ir, tree
 from host_tools.compiler.diagnostics import Label
-from host_tools.compiler.lowering import expressions, places
+from host_tools.compiler.lowering import expressions, places, storage
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Bounds, Place, Symbol, Value
@@ -42,7 +42,7 @@ def bind(symbol: Symbol, descriptor: ir.Addr) -> None:
     assert isinstance(symbol.type, OpenArrayType)
 
     def load(at: int) -> ir.Expr:
-        return ir.Load("i32", places.shifted(descriptor, at))
+        return ir.Load("i32", storage.shifted(descriptor, at))
 
     symbol.bounds = tuple((load(4 + 8 * i), load(8 + 8 * i)) for i in range(symbol.type.dims))
 
@@ -90,7 +90,7 @@ def argument(
         )
     if where is None:
         return expressions.unknown(span)
-    where = places.opened(body, where)
+    where = storage.opened(body, where)
     if not fits(where.type, t):
         body.reporter.report(
             "E0247",
@@ -101,10 +101,10 @@ def argument(
         )
         return expressions.unknown(span)
     slot = into if into is not None else body.frame_slot(t)
-    body.emit(ir.Store(slot, ir.AddrOf("u32", places.address(where))))
+    body.emit(ir.Store(slot, ir.AddrOf("u32", storage.address(where))))
     for i, (low, high) in enumerate(bounds_of(where)):
-        body.emit(ir.Store(places.shifted(slot, 4 + 8 * i), low))
-        body.emit(ir.Store(places.shifted(slot, 8 + 8 * i), high))
+        body.emit(ir.Store(storage.shifted(slot, 4 + 8 * i), low))
+        body.emit(ir.Store(storage.shifted(slot, 8 + 8 * i), high))
     return Value(t, ir.AddrOf("u32", slot), span)
 
 
@@ -138,7 +138,7 @@ def element(body: Body, base: Place, indices: list[tree.Expr], span: Span) -> Pl
             offset = ir.Binary("i32", "add", linear, offset)
         linear = offset
     assert linear is not None
-    addr = places.address(base)
+    addr = storage.address(base)
     terms = (*addr.terms, (linear, size_align(t.element)[0]))
     made = ir.Addr(addr.base, addr.offset, terms, addr.pointer)
     return Place(t.element, span, made, symbol=base.symbol, section=base.section)
@@ -197,7 +197,7 @@ def bound(upper: bool) -> Callable[[Body, tree.Call, list[tree.Expr], Type | Non
         where = places.place(body, args[0])
         if where is None:
             return expressions.unknown(node.span)
-        where = places.opened(body, where)
+        where = storage.opened(body, where)
         name = "UPPER_BOUND" if upper else "LOWER_BOUND"
         if not isinstance(where.type, ArrayType | OpenArrayType):
             if not isinstance(where.type, Unknown):
@@ -252,7 +252,7 @@ def assign(body: Body, where: Place, node: tree.Expr, span: Span) -> bool:
         source = places.place(body, node)
         if source is None:
             return True
-        source = places.opened(body, source)
+        source = storage.opened(body, source)
         if OpenArrayType not in (type(where.type), type(source.type)):
             del body.block[marks:]
             return False
@@ -293,8 +293,8 @@ def _copy(body: Body, where: Place, source: Place, element_type: Type, span: Spa
     assert different is not None
     body.emit(ir.If(different, (ir.RaiseFault(ir.Fault.INDEX, at),)))
     count = body.temporary(total)
-    target_at = body.temporary(ir.AddrOf("u32", places.address(where)))
-    source_at = body.temporary(ir.AddrOf("u32", places.address(source)))
+    target_at = body.temporary(ir.AddrOf("u32", storage.address(where)))
+    source_at = body.temporary(ir.AddrOf("u32", storage.address(source)))
     size = size_align(element_type)[0]
     number = body.new_local("", "i32")
     body.emit(ir.SetLocal(number, ir.Const("i32", 0)))

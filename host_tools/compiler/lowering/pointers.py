@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from host_tools.compiler import ir, tree
 from host_tools.compiler.diagnostics import Label
-from host_tools.compiler.lowering import expressions, places
+from host_tools.compiler.lowering import expressions, places, storage
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Place, Value
@@ -48,7 +48,7 @@ def stored(body: Body, where: Place) -> ir.Expr:
     """The address that the reference at `where` holds."""
     assert isinstance(where.type, RefType)
     plain = Place(RefType(where.type.target), where.span, where.addr, None, where.local)
-    return places.load(body, plain).expr
+    return storage.load(body, plain).expr
 
 
 # --- binding ---------------------------------------------------------------------------------
@@ -61,9 +61,9 @@ def reference_to(body: Body, node: tree.Expr, kind: str, span: Span) -> Value:
         return expressions.unknown(node.span)
     if isinstance(where.type, RefType) and is_reference(where.type):
         return Value(RefType(where.type.target, kind), stored(body, where), span)
-    if not places.has_address(body, where, node.span):
+    if not storage.has_address(body, where, node.span):
         return expressions.unknown(node.span)
-    made = Value(RefType(where.type, kind), ir.AddrOf("u32", places.address(where)), span)
+    made = Value(RefType(where.type, kind), ir.AddrOf("u32", storage.address(where)), span)
     symbol = where.symbol
     if symbol is not None and symbol.storage in ("frame", "local"):
         made.temporary = symbol

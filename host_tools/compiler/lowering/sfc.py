@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from host_tools.compiler import ir, tree
 from host_tools.compiler.diagnostics import Label, did_you_mean
-from host_tools.compiler.lowering import actions, places
+from host_tools.compiler.lowering import actions, places, storage, variables
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.lowering.expressions import constant_value, convert, expression
 from host_tools.compiler.lowering.sfc_networks import Arrow, Chart, chart
@@ -97,8 +97,8 @@ def _flag(body: Body, name: str) -> ir.Expr | None:
     symbol = body.symbols.get(fold(name))
     if symbol is None or base_of(symbol.type) is not BOOL or symbol.storage == "const":
         return None
-    where = places.symbol_place(body, symbol, symbol.span, False)
-    return body.temporary(places.load(body, where).expr)
+    where = variables.symbol_place(body, symbol, symbol.span, False)
+    return body.temporary(storage.load(body, where).expr)
 
 
 def _clock(body: Body) -> ir.Expr:
@@ -151,11 +151,11 @@ def _current_step(body: Body, made: Chart) -> None:
     symbol = body.symbols.get("SFCCURRENTSTEP")
     if symbol is None or not isinstance(symbol.type, StringType) or symbol.type.wide:
         return
-    where = places.symbol_place(body, symbol, symbol.span, True)
+    where = variables.symbol_place(body, symbol, symbol.span, True)
     for key, step in made.steps.items():
         text = constant_value(symbol.type, step.name.name.encode("latin-1", "replace"), step.span)
         with body.nested() as then:
-            places.store(body, where, text)
+            storage.store(body, where, text)
         body.emit(ir.If(_is_active(body, key), tuple(then)))
 
 
@@ -299,7 +299,7 @@ def _control(
     if c.variable is not None:
         if pulses:
             q = _any([*([q] if q is not None else []), *pulses.values()])
-        places.store(body, c.variable, Value(BOOL, q or FALSE, c.name.span))
+        storage.store(body, c.variable, Value(BOOL, q or FALSE, c.name.span))
         return
     stored = _member(body, c.state, "Q")
     before = body.temporary(ir.Load("b1", stored))

@@ -20,14 +20,8 @@ from host_tools.compiler.lowering.expressions import (
     settle,
     unknown,
 )
-from host_tools.compiler.lowering.places import (
-    frozen,
-    load,
-    opened,
-    place,
-    store,
-    through,
-)
+from host_tools.compiler.lowering.places import place
+from host_tools.compiler.lowering.storage import frozen, load, opened, store, through
 from host_tools.compiler.source import position
 from host_tools.compiler.symbols import Place, Value
 from host_tools.compiler.tree import fold
