@@ -14,6 +14,8 @@ Messages on the console, besides those of servers (controller.session):
     fallback   slot, text: this slot was given up, the other one is tried
     fault      code, source, line, task, scan, time_ns, text: the first fault while it runs
     stopped    text: nothing runs any more
+
+What a fault, a fallback or an end has to say is kept in a file as well: controller.log.
 """
 
 import asyncio
@@ -31,6 +33,7 @@ _LOOK_MS = 100
 _running = None  # the session that runs or ran last
 _slot = None
 _note = ""  # why nothing runs, or why it is this slot
+_kept = False  # the fault of this session is in the log
 
 
 def status():
@@ -43,9 +46,35 @@ def status():
     found["note"] = _note
     found["state"] = ("stopped", "running", "faulted")[image.words[im.STATE]]
     found["releases"] = image.words[im.RELEASES]
-    found["fault"] = im.read_fault(image.data)
+    found["fault"] = _describe(_running)
+    found["kernel"] = _running.kernel
+    found["why"] = _running.scheduler.why_stopped()
     found["tasks"] = [im.read_task(image.data, k) for k in range(image.tasks)]
+    for k in range(image.tasks):
+        row = _running.manifest["tasks"][k]
+        found["tasks"][k]["name"] = row["name"]
+        found["tasks"][k]["interval_ns"] = row["interval_ns"]
     return found
+
+
+def _keep(kind, root, entry):
+    """Writes an entry of the log. Only when no task scans: controller.log says why."""
+    from controller import log
+
+    entry = dict(entry)
+    entry["is"] = kind
+    entry["slot"] = _slot
+    if _running is not None:
+        entry["name"] = _running.manifest["name"]
+    log.add(entry, root)
+
+
+def _keep_fault(root):
+    global _kept
+    fault = None if _kept or _running is None else _describe(_running)
+    if fault is not None:
+        _kept = True
+        _keep("fault", root, fault)
 
 
 def _describe(session):
@@ -107,7 +136,12 @@ async def _serve(session, root, trial):
             tell(message)
         await _watch(session, run)
         await run  # raises what ended it
-        tell({"is": "stopped", "text": "every task has faulted; the servers go on"})
+        _keep_fault(root)
+        text = "every task has faulted; the servers go on"
+        if session.image.words[im.STATE] != im.FAULTED:
+            text = "the scans have ended: " + session.scheduler.why_stopped()
+            _keep("stopped", root, {"text": text})
+        tell({"is": "stopped", "text": text})
         clock = Clock()
         while True:
             await clock.idle(1000)
@@ -130,6 +164,7 @@ def _run(root, trial):
     finally:
         # MicroPython's asyncio does not unwind its tasks on Ctrl-C.
         session.scheduler.stop()  # type: ignore[union-attr]
+        _keep_fault(root)
     fault = _describe(session)
     if fault is None:
         return "the runtime ended in its first passes"
@@ -139,15 +174,16 @@ def _run(root, trial):
 
 def _attempt(root):
     """Starts the active slot; (why it ended or "", whether the other slot is to be tried)."""
-    global _running
+    global _running, _kept
     trial = bundle.trial(root)
     if trial == "started":
         return "it was reset before it got through its first passes", True
     if trial:
         bundle.begin_trial(root)
     _running = None
+    _kept = False
     try:
-        _running = Session(root + "/" + _slot, machine_pins())
+        _running = Session(root + "/" + _slot, machine_pins(), True)
     except bundle.BundleError as error:
         return str(error), True
     except Exception as error:
@@ -173,8 +209,11 @@ def start(root="/takt"):
             text += "; slot %s is no help: %s" % (other, error)
         else:
             tell({"is": "fallback", "slot": _slot, "text": text})
+            _keep("fallback", root, {"text": text})
             _note = "slot %s was given up: %s" % (_slot, text)
             _slot = other
             text, _ = _attempt(root)
     _note = "slot %s: %s" % (_slot, text) if text else "interrupted"
+    if text:
+        _keep("stopped", root, {"text": text})
     tell({"is": "stopped", "text": _note})

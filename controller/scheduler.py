@@ -360,6 +360,13 @@ class Scheduler:
             position_ns = struct.unpack("<q", self._position)[0]
             self._left = -((position_ns - until_ns) // self.base_ns)
 
+    def why_stopped(self):
+        """In words, "" while it runs: as Kernel.why_stopped."""
+        state = self.image.words[_STATE]
+        if state == im.RUNNING or self._order and state == im.FAULTED:
+            return ""
+        return "Python" if self._order else "all tasks faulted"
+
     def stop(self):
         """Drives all outputs to their safe state; the image keeps the last values."""
         words = self.image.words

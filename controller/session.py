@@ -53,7 +53,8 @@ class Session:
         tasks = manifest["tasks"]
         self.servers = []  # (kind, port, server)
         self.pins = pins
-        if kernel and manifest.get("kernel") and sys.platform == "rp2":
+        self.kernel = bool(kernel and manifest.get("kernel") and sys.platform == "rp2")
+        if self.kernel:
             from controller.kernel import Kernel
 
             self.scheduler = Kernel(manifest, self.image, program, pins)

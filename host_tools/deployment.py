@@ -56,6 +56,14 @@ except b.BundleError as e:
     print('refused',e)
 os.remove({file!r})
 """
+_LOG = """\
+try:
+    from controller import log
+except ImportError:
+    print('none')
+else:
+    log.tell({root!r})
+"""
 _EMPTY = """\
 import os
 try:
@@ -130,6 +138,20 @@ def start_run(link: Link, bundle: Bundle, options: dict[str, Any], say: Say) -> 
 def has_program(link: Link) -> bool:
     """Is a program deployed to the board, which it runs after a reset?"""
     return bool(link.execute(_READ_SMALL.format(ROOT + "/active")).strip())
+
+
+def read_log(link: Link) -> dict[str, Any]:
+    """What controller/log.py tells on a board. Raises Failure where it is not there."""
+    answer = link.execute(_LOG.format(root=ROOT), 30).strip().rpartition("\n")[2]
+    try:
+        found: dict[str, Any] = json.loads(answer)
+        return found
+    except ValueError:
+        raise Failure(
+            f"there is no runtime with a log on '{link.name}'",
+            "`takt deploy` puts it there, with a program",
+            DEVICE,
+        ) from None
 
 
 @record(frozen=True)

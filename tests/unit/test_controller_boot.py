@@ -1,5 +1,7 @@
 """Starting after a reset in real MicroPython: the trial, the way back, and never a silent loop."""
 
+import json
+
 import pytest
 from controller_support import bundle_bytes, messages, micropython, task
 
@@ -151,3 +153,36 @@ def test_a_confirmed_program_that_faults_at_once_is_not_given_up(root):
     assert kinds(found) == ["fault", "stopped", "stopped", "status"]
     assert found[0]["line"] == 77
     assert state(root) == ("a", None)
+
+
+def kept(root):
+    path = root / "log"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_the_log_keeps_faults_fallbacks_and_ends(root):
+    put(root, "a", LATE, trial=False)
+    found = boot(root, releases=200, pause_ms=600)
+    assert [entry["is"] for entry in kept(root)] == ["fault"]
+    fault = kept(root)[0]
+    assert (fault["file"], fault["line"], fault["task"], fault["slot"]) == (
+        "plant.st",
+        77,
+        "p1i2",
+        "a",
+    )
+    assert found[-1]["fault"]["file"] == "plant.st"
+    assert found[-1]["why"] == "all tasks faulted"
+    put(root, "b", FAULTY)
+    boot(root, releases=20)
+    assert [entry["is"] for entry in kept(root)] == ["fault", "fault", "fallback"]
+    assert kept(root)[2]["slot"] == "b"
+    # An end that was asked for is no news, and the oldest entries make room.
+    (root / "log").write_text("".join(f'{{"is": "stopped", "n": {n}}}\n' for n in range(16)))
+    put(root, "b", FAULTY)
+    boot(root, releases=20)
+    assert [entry.get("n", entry["is"]) for entry in kept(root)] == [
+        *range(2, 16),
+        "fault",
+        "fallback",
+    ]
