@@ -20,10 +20,7 @@ What a fault, a fallback or an end has to say is kept in a file as well: control
 
 import asyncio
 
-from controller import bundle, faults
 from controller import image as im
-from controller.clock import Clock
-from controller.io import machine_pins
 from controller.session import Session, tell
 
 _TRIAL_PASSES = 10
@@ -85,6 +82,8 @@ def _describe(session):
     sources = session.manifest.get("sources") or ()
     fault["file"] = sources[fault["source"]] if fault["source"] < len(sources) else None
     fault["task"] = session.manifest["tasks"][fault["task"]]["name"]
+    from controller import faults  # not at the start: controller.session forgets it
+
     fault["text"] = faults.message(fault["code"])
     if session.scheduler.error is not None:
         fault["text"] += ": %r" % (session.scheduler.error,)
@@ -93,33 +92,38 @@ def _describe(session):
 
 async def _try_out(session, run):
     """Waits for the first passes; False if a task faulted in them or they came to nothing."""
-    clock = Clock()
     words = session.image.words
     waited_ms = 0
     while words[im.RELEASES] < _TRIAL_PASSES and waited_ms < _TRIAL_MS:
         if run.done() or words[im.STATE] == im.FAULTED:
             break
-        await clock.idle(_LOOK_MS)
+        await asyncio.sleep(_LOOK_MS / 1000)
         waited_ms += _LOOK_MS
     return not run.done() and words[im.STATE] != im.FAULTED
 
 
 async def _watch(session, run):
     """Tells of the first fault; returns when the scheduler has ended."""
-    clock = Clock()
     words = session.image.words
     while not run.done() and words[im.STATE] != im.FAULTED:
-        await clock.idle(_LOOK_MS)
+        await asyncio.sleep(_LOOK_MS / 1000)
     message = _describe(session)
     if message is not None:
         message["is"] = "fault"
         tell(message)
     while not run.done():
-        await clock.idle(_LOOK_MS)
+        await asyncio.sleep(_LOOK_MS / 1000)
+
+
+def _confirm(root):
+    from controller import bundle
+
+    bundle.confirm(root)
 
 
 async def _serve(session, root, trial):
     """Runs the session; returns True if it must be given up."""
+    session.slim()
     await session.serve()
     run = asyncio.create_task(session.run())
     try:
@@ -127,7 +131,8 @@ async def _serve(session, root, trial):
         if trial:
             if not good:
                 return True
-            bundle.confirm(root)
+            _confirm(root)
+            session.slim()
         if good:
             message = session.about()
             message["is"] = "running"
@@ -142,9 +147,8 @@ async def _serve(session, root, trial):
             text = "the scans have ended: " + session.scheduler.why_stopped()
             _keep("stopped", root, {"text": text})
         tell({"is": "stopped", "text": text})
-        clock = Clock()
         while True:
-            await clock.idle(1000)
+            await asyncio.sleep(1)
     finally:
         run.cancel()
         await session.close()
@@ -174,10 +178,21 @@ def _run(root, trial):
 
 def _attempt(root):
     """Starts the active slot; (why it ended or "", whether the other slot is to be tried)."""
+    text, trial = _open(root)
+    if text:
+        return text, True
+    return _run(root, trial is not None), trial is not None
+
+
+def _open(root):
+    """Makes the session; (why it cannot be or "", how far its trial is)."""
     global _running, _kept
+    from controller import bundle
+    from controller.io import machine_pins
+
     trial = bundle.trial(root)
     if trial == "started":
-        return "it was reset before it got through its first passes", True
+        return "it was reset before it got through its first passes", trial
     if trial:
         bundle.begin_trial(root)
     _running = None
@@ -185,28 +200,44 @@ def _attempt(root):
     try:
         _running = Session(root + "/" + _slot, machine_pins(), True)
     except bundle.BundleError as error:
-        return str(error), True
+        return str(error), trial
     except Exception as error:
-        return "it does not start: %r" % (error,), True
-    return _run(root, trial is not None), trial is not None
+        return "it does not start: %r" % (error,), trial
+    return "", trial
+
+
+def _active(root):
+    from controller import bundle
+
+    return bundle.active(root)
+
+
+def _turn_to_the_other(root):
+    """Activates the slot that is not active; (which one, why it cannot be used or "")."""
+    from controller import bundle
+
+    other = bundle.other(_slot)
+    try:
+        bundle.activate(root, other, False)
+    except bundle.BundleError as error:
+        return other, str(error)
+    return other, ""
 
 
 def start(root="/takt"):
     """Runs the active slot of `root` until Ctrl-C; see the opening of this module."""
     global _slot, _note
     _note = ""
-    _slot = bundle.active(root)
+    _slot = _active(root)
     if _slot is None:
         _note = "no program is active in %s; `takt deploy` puts one there" % root
         tell({"is": "stopped", "text": _note})
         return
     text, give_up = _attempt(root)
     if text and give_up:
-        other = bundle.other(_slot)
-        try:
-            bundle.activate(root, other, False)
-        except bundle.BundleError as error:
-            text += "; slot %s is no help: %s" % (other, error)
+        other, reason = _turn_to_the_other(root)
+        if reason:
+            text += "; slot %s is no help: %s" % (other, reason)
         else:
             tell({"is": "fallback", "slot": _slot, "text": text})
             _keep("fallback", root, {"text": text})

@@ -36,9 +36,6 @@ import struct
 import sys
 
 from controller import image as im
-from controller.bundle import BundleError
-from controller.clock import Clock
-from controller.io import machine_pins
 from controller.session import Session, hexed, mem_free, tell
 
 _PIECE = 192  # bytes of the image in one line
@@ -115,10 +112,9 @@ class _Observer:
 
     async def watch(self):
         """Tells the watched ranges in real time, for ever."""
-        pause = self._every_ns // 1000000
-        clock = Clock()
+        pause_s = self._every_ns / 1000000000
         while self._watch:
-            await clock.idle(pause)
+            await asyncio.sleep(pause_s)
             self.tell_watch()
 
 
@@ -169,33 +165,50 @@ def _tell_end(session, interrupted):
     )
 
 
-def main(options):
-    """Runs as `options` say (a dict, or JSON of one); False if nothing could be run."""
-    try:
-        if isinstance(options, str):
-            options = json.loads(options)
-        if "tests" in options:
-            from controller import testing
+def _open(options):
+    """(session, observer, virtual), or None and why nothing can be run."""
+    from controller.bundle import BundleError
+    from controller.io import machine_pins
 
-            return testing.main(options)
+    try:
         virtual = options.get("clock") == "virtual"
         pins = machine_pins() if options.get("pins", 1) else None
         # Scripts and CRCs need every release: they are for the portable scheduler.
         kernel = not (virtual or options.get("crc") or options.get("script"))
         session = Session(options["directory"], pins, kernel)
         scheduler = session.scheduler
-        _put(options.get("set") or (), session.mailbox)
+        if options.get("set"):
+            _put(options["set"], session.mailbox)
         observer = _Observer(session, options, virtual)
         if observer.needed:
             scheduler.observe = observer
         if options.get("script"):
             scheduler.stimulus = _Script(options["script"], session)
     except BundleError as error:
-        tell({"is": "error", "text": str(error)})
-        return False
+        return None, str(error), False
     except Exception as error:
-        tell({"is": "error", "text": "the options or the wiring do not fit: %r" % (error,)})
+        return None, "the options or the wiring do not fit: %r" % (error,), False
+    return session, observer, virtual
+
+
+def main(options):
+    """Runs as `options` say (a dict, or JSON of one); False if nothing could be run."""
+    if isinstance(options, str):
+        try:
+            options = json.loads(options)
+        except ValueError as error:
+            tell({"is": "error", "text": "the options or the wiring do not fit: %r" % (error,)})
+            return False
+    if "tests" in options:
+        from controller import testing
+
+        return testing.main(options)
+    session, observer, virtual = _open(options)
+    if session is None:
+        tell({"is": "error", "text": observer})
         return False
+    session.slim()
+    scheduler = session.scheduler
     hello = session.about()
     hello["is"] = "hello"
     tell(hello)

@@ -29,3 +29,14 @@ MESSAGES = (
 def message(code):
     """What fault `code` says; a code that is not known is named by its number."""
     return MESSAGES[code] if 0 < code < len(MESSAGES) else "fault %d" % code
+
+
+class Fault(Exception):
+    """Ends the scan of a task: code, and position as docs/image.md has it."""
+
+    def __init__(self, code, pos):
+        self.code = code
+        self.pos = pos
+
+    def __str__(self):
+        return "fault %d at %d:%d" % (self.code, self.pos >> 22, self.pos & 0x3FFFFF)

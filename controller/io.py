@@ -17,7 +17,10 @@ scale. Nothing is allocated by latching or writing on a 32-bit board as long as 
 65535 at most.
 """
 
+import struct
 import sys
+
+from controller.image import FORMATS
 
 # Times of channels are µs modulo this: a divisor of the period of every board's ticks_us.
 _PERIOD_MASK = 0x0FFFFFFF
@@ -251,6 +254,24 @@ def _claim(channels, tasks, key, areas):
         for k in owners:
             claims[k].append(channel)
     return [tuple(claim) for claim in claims], common
+
+
+def safe_rows(rows, ranges):
+    """[byte, mask, value] rows for manifest["safe"] within `ranges`."""
+    found = []
+    for offset, bit, kind, value in rows:
+        if bit is not None:
+            mask = 1 << bit
+            value = bytes((mask if value else 0,))
+        else:
+            mask = 0xFF
+            value = struct.pack(FORMATS[kind], value)
+        for k in range(len(value)):
+            for row in ranges:
+                if row[0] <= offset + k < row[0] + row[1]:
+                    found.append((offset + k, mask, value[k]))
+                    break
+    return tuple(found)
 
 
 class Exchange:

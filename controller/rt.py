@@ -2,15 +2,7 @@
 
 import sys
 
-
-class Fault(Exception):
-    # code and pos: docs/faults.md, docs/image.md
-    def __init__(self, code, pos):
-        self.code = code
-        self.pos = pos
-
-    def __str__(self):
-        return "fault %d at %d:%d" % (self.code, self.pos >> 22, self.pos & 0x3FFFFF)
+from controller.faults import Fault
 
 
 def fault(code, pos):

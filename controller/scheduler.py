@@ -30,6 +30,7 @@ import struct
 from controller import image as im
 from controller.faults import INTERNAL, OVERRUN, WATCHDOG
 from controller.image import WHOLE, const
+from controller.io import safe_rows
 
 # Words of the header as constants of this file, which MicroPython compiles in.
 _SEQUENCE = const(4)
@@ -99,24 +100,6 @@ def _gcd(a, b):
     return a
 
 
-def _safe_rows(rows, ranges):
-    """[byte, mask, value] rows for manifest["safe"] within `ranges`."""
-    found = []
-    for offset, bit, kind, value in rows:
-        if bit is not None:
-            mask = 1 << bit
-            value = bytes((mask if value else 0,))
-        else:
-            mask = 0xFF
-            value = struct.pack(im.FORMATS[kind], value)
-        for k in range(len(value)):
-            for row in ranges:
-                if row[0] <= offset + k < row[0] + row[1]:
-                    found.append((offset + k, mask, value[k]))
-                    break
-    return tuple(found)
-
-
 class Scheduler:
     """Releases the tasks of a program.
 
@@ -157,7 +140,7 @@ class Scheduler:
             if exchange is not None:
                 task.inputs = exchange.inputs[k]
                 task.outputs = exchange.outputs[k]
-            task.safe = _safe_rows(safe, task.output_ranges)
+            task.safe = safe_rows(safe, task.output_ranges)
             self.tasks.append(task)
         # Freewheeling ones last, whatever their priority says.
         self._order = sorted(self.tasks, key=lambda t: (t.freewheeling, t.priority, t.index))

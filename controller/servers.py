@@ -4,8 +4,9 @@
 _LIMITS = ("max_clients", "idle_s", "frame_s", "stall_s", "evict_s", "settle_s")
 
 
-async def start(rows, image, mailbox, port=None, settle_s=0.1):
-    """Starts the servers of manifest["servers"]; returns (running, notes).
+async def start(rows, session, port=None, settle_s=0.1):
+    """Starts the servers of manifest["servers"] on the image and mailbox of `session`; returns
+    (running, notes).
 
     `running` is a list of (kind, port, server), `notes` says for people what was not started and
     why: a controller without its network still has to control. A row has "map" (rows as in
@@ -21,6 +22,8 @@ async def start(rows, image, mailbox, port=None, settle_s=0.1):
             notes.append("server %s is not known to this version; it is not started" % kind)
             continue
         try:
+            import socket  # noqa: F401  before what needs it, which is large
+
             from bus.modbus.map import RegisterMap
             from bus.modbus.pdu import Core
             from bus.modbus.tcp import serve
@@ -30,7 +33,7 @@ async def start(rows, image, mailbox, port=None, settle_s=0.1):
         try:
             units = row.get("unit")
             units = None if units is None else (units,)
-            core = Core(RegisterMap(row["map"], image.data, mailbox), units)
+            core = Core(RegisterMap(row["map"], session.image.data, session.mailbox), units)
             limits = {"settle_s": settle_s}
             limits.update({key: row[key] for key in _LIMITS if key in row})
             at = row.get("port", 502) if port is None else port

@@ -6,13 +6,7 @@ import gc
 import json
 import sys
 
-from controller import bundle
-from controller.clock import Clock
-from controller.garbage import Collector
-from controller.io import Exchange
-from controller.mailbox import Mailbox
-from controller.scheduler import Scheduler
-
+_PLATFORM = sys.platform
 MARKER = "\x1eTAKT "
 """What a message on the console begins with; JSON and the end of the line follow."""
 
@@ -39,6 +33,53 @@ def _settle_s(tasks):
     return max(0.1, min(1.0, shortest_ns / 500000000))
 
 
+def forget(names):
+    """Unloads modules of the controller that are not needed while a program scans, where memory is
+    short; importing them loads them again."""
+    package = sys.modules["controller"]
+    for name in names:
+        sys.modules.pop("controller." + name, None)
+        if hasattr(package, name):
+            delattr(package, name)
+    gc.collect()
+
+
+_FOR_THE_START = ("bundle", "faults", "io", "kernel_tables", "rt")
+_NOT_WHILE_IT_RUNS = (
+    "areas built_from engine image_size io mailbox parts retain safe takt architecture".split()
+)
+
+
+def _by_kernel(manifest, image, program, pins):
+    from controller.kernel import Kernel
+
+    kernel = Kernel(manifest, image, program, pins)
+    for key in _NOT_WHILE_IT_RUNS:
+        manifest.pop(key, None)
+    for task in manifest["tasks"]:
+        del task["inputs"], task["outputs"]
+    program.__dict__.clear()
+    return kernel, kernel.image, kernel
+
+
+def _portably(manifest, image, program, pins):
+    from controller.clock import Clock
+    from controller.garbage import Collector
+    from controller.io import Exchange
+    from controller.mailbox import Mailbox
+    from controller.scheduler import Scheduler
+
+    tasks = manifest["tasks"]
+    # Room for the largest write that the servers' maps allow, as the host has worked it out.
+    mailbox = Mailbox(image, *manifest.get("mailbox", ()))
+    exchange = Exchange(manifest.get("io"), image.data, tasks, manifest.get("areas", {}), pins)
+    clock = Clock()
+    collector = Collector(clock)
+    safe = manifest.get("safe", ())
+    scheduler = Scheduler(image, tasks, program, exchange, mailbox, clock, safe, collector)
+    return scheduler, image, collector
+
+
 class Session:
     """The program in the folder `directory`: manifest, image, mailbox, scheduler, servers.
 
@@ -48,37 +89,24 @@ class Session:
 
     def __init__(self, directory, pins=None, kernel=False):
         """`kernel`: by the native scan kernel, where the program has it and the board can."""
-        self.manifest, self.image, program = bundle.load(directory)
-        manifest = self.manifest
-        tasks = manifest["tasks"]
+        from controller import bundle
+
+        self.manifest, image, program = bundle.load(directory)
         self.servers = []  # (kind, port, server)
         self.pins = pins
-        self.kernel = bool(kernel and manifest.get("kernel") and sys.platform == "rp2")
-        if self.kernel:
-            from controller.kernel import Kernel
+        self.kernel = bool(kernel and self.manifest.get("kernel") and _PLATFORM == "rp2")
+        made = _by_kernel if self.kernel else _portably
+        self.scheduler, self.image, self.collector = made(self.manifest, image, program, pins)
 
-            self.scheduler = Kernel(manifest, self.image, program, pins)
-            self.image = self.scheduler.image
-            self.mailbox = self.scheduler.mailbox
-            self.collector = self.scheduler.collector
-            return
-        # Room for the largest write that the servers' maps allow, as the host has worked it out.
-        self.mailbox = Mailbox(self.image, *manifest.get("mailbox", ()))
-        exchange = Exchange(
-            manifest.get("io"), self.image.data, tasks, manifest.get("areas", {}), pins
-        )
-        clock = Clock()
-        self.collector = Collector(clock)
-        self.scheduler = Scheduler(
-            self.image,
-            tasks,
-            program,
-            exchange,
-            self.mailbox,
-            clock,
-            manifest.get("safe", ()),
-            self.collector,
-        )
+    @property
+    def mailbox(self):
+        return self.scheduler.mailbox
+
+    def slim(self):
+        """Gives back the memory of what only a start needs. To be called when nothing refers to
+        controller.bundle and controller.io any more."""
+        if self.kernel:
+            forget(_FOR_THE_START)
 
     def about(self):
         """Who this is, for hello and running messages."""
@@ -96,17 +124,20 @@ class Session:
 
     async def serve(self, port=None):
         """Starts the servers of the manifest and tells about each."""
-        rows = self.manifest.get("servers")
+        # A map is large, and a server makes its own of it.
+        rows = self.manifest.pop("servers", None)
         if not rows:
             return
         from controller import servers
 
         settle_s = _settle_s(self.manifest["tasks"])
-        self.servers, notes = await servers.start(rows, self.image, self.mailbox, port, settle_s)
+        self.servers, notes = await servers.start(rows, self, port, settle_s)
         for kind, port, _ in self.servers:
             tell({"is": "server", "kind": kind, "port": port})
         for text in notes:
             tell({"is": "note", "text": text})
+        if self.kernel and not self.servers:
+            forget(("servers",))
 
     async def close(self):
         """Stops the servers."""

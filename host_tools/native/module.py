@@ -83,7 +83,7 @@ _MODULE = '''\
 
 import uctypes
 
-from controller.rt import Fault
+from controller.faults import Fault
 
 
 def enter(at, number):
