@@ -16,7 +16,7 @@ from host_tools.compiler.c_engine.module import RUNTIME, runtime_text
 from host_tools.failure import DEVICE, Failure
 from host_tools.mpy import cache_folder, write_whole
 
-_HEADERS = Path(__file__).parents[1] / "compiler" / "c_engine"
+HEADERS = Path(__file__).parents[1] / "compiler" / "c_engine"
 
 # What rt.h relies on: wrapping integers, the image as bytes of any type, floats rounded after
 # every operation, and nothing but this code at run time.
@@ -26,7 +26,7 @@ _FLAGS = """
 -fno-math-errno -fno-unwind-tables -fno-asynchronous-unwind-tables -fno-stack-protector
 -fno-sanitize=all -fno-ident -fomit-frame-pointer
 """
-_MEANING = _FLAGS.split()
+MEANING = _FLAGS.split()
 
 
 @lru_cache
@@ -62,7 +62,7 @@ def zig(arguments: Sequence[str], folder: Path) -> None:
 
 def compile_c(text: str, flags: Sequence[str], suffix: str) -> Path:
     """The file that `zig cc` makes of a C text with these flags, in the cache. Raises Failure."""
-    parts = [zig_version(), *_MEANING, *flags, runtime_text(), text]
+    parts = [zig_version(), *MEANING, *flags, runtime_text(), text]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     kept = cache_folder() / "native" / f"{key}{suffix}"
     if kept.is_file():
@@ -72,8 +72,8 @@ def compile_c(text: str, flags: Sequence[str], suffix: str) -> Path:
         folder = Path(name)
         (folder / "program.c").write_text(text, encoding="utf-8")
         for file in RUNTIME:
-            (folder / file).write_bytes((_HEADERS / file).read_bytes())
-        zig(["cc", *_MEANING, *flags, "program.c", "-o", "made"], folder)
+            (folder / file).write_bytes((HEADERS / file).read_bytes())
+        zig(["cc", *MEANING, *flags, "program.c", "-o", "made"], folder)
         with contextlib.suppress(FileExistsError):
             write_whole(kept, (folder / "made").read_bytes())
     return kept

@@ -3,9 +3,11 @@ this machine, and a process of that processor runs the tasks (foreign_main.h).""
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import struct
 import subprocess
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 
 from controller.rt import Fault
 from host_tools.compiler import ir
-from host_tools.native.toolchain import compile_c
+from host_tools.native.toolchain import HEADERS, MEANING, compile_c
 from tests.conformance.agreement import Job, Trace, in_process
 from tests.conformance.many_programs import number, together
 
@@ -33,7 +35,26 @@ def rv32(text: str) -> Path:
     return compile_c(text, (*flags, "-mcmodel=medany", "-static", "-lcompiler_rt"), ".elf")
 
 
-RV32 = Processor(("qemu-riscv32",), rv32)
+def lx106(text: str) -> Path:
+    """By Debian's gcc for the ESP8266, whose way of calling is call0; never shipped."""
+    compiler = shutil.which("xtensa-lx106-elf-gcc")
+    assert compiler is not None, "xtensa-lx106-elf-gcc is not installed: sh install.sh test"
+    folder = Path(tempfile.mkdtemp(prefix="takt-xtensa-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    routines = (HERE / "xtensa_routines.h").read_text(encoding="utf-8")
+    (folder / "program.c").write_text(text + routines, encoding="utf-8")
+    flags = [*MEANING, "-mlongcalls", "-static", "-I", str(HEADERS), "-Wl,-e,_start"]
+    made = folder / "program"
+    command = [compiler, *flags, "program.c", "-o", str(made), "-lgcc"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return made
+
+
+PROCESSORS = {
+    "rv32": Processor(("qemu-riscv32",), rv32),
+    "xtensa": Processor(("qemu-xtensa", "-cpu", "lx106"), lx106),
+}
 
 
 class Process:

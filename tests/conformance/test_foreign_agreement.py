@@ -9,8 +9,8 @@ import pytest
 
 from tests.conformance import foreign, generate
 from tests.conformance.agreement import Job, Processes, differences, examples, job
+from tests.conformance.foreign import PROCESSORS
 
-PROCESSORS = {"rv32": foreign.RV32}
 PROGRAMS, MANY, TOGETHER = 45, 1200, 100
 
 

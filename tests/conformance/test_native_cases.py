@@ -19,8 +19,9 @@ from controller.rt import Fault
 from host_tools.compiler import ir
 from host_tools.native.module import host_architecture, program_module
 from host_tools.native.toolchain import compile_c
-from tests.conformance import device_cases
+from tests.conformance import device_cases, foreign
 from tests.conformance.case_files import Built, Case, differences
+from tests.conformance.foreign import PROCESSORS
 from tests.conformance.many_programs import number, together
 from tests.conformance.test_cases import RUN, built
 from tests.conformance.test_engine_ops import ROOT, executable
@@ -56,12 +57,22 @@ def wrong(cases: Sequence[Case]) -> Iterable[str]:
     """What is different in these cases, as machine code in one library."""
     programs = [built(case).program for case in cases]
     library = ctypes.CDLL(str(compile_c(together(programs), ("-shared", "-fPIC"), ".so")))
+    return wrong_on(cases, lambda place, program: Machine(library, place, program))
+
+
+def wrong_on_processor(cases: Sequence[Case], processor: foreign.Processor) -> list[str]:
+    with foreign.Process(processor, [built(case).program for case in cases]) as process:
+        machine = foreign.Machine
+        return list(wrong_on(cases, lambda place, program: machine(process, place, program)))
+
+
+def wrong_on(cases: Sequence[Case], machine: Callable[[int, ir.Program], Any]) -> Iterable[str]:
     for place, case in enumerate(cases):
         one = built(case)
         python = types.ModuleType("program")
         exec(compile(one.source, "program.py", "exec"), python.__dict__)
         job = one.job | {"keep": list(range(one.job["scans"] + 1))}
-        images = device_cases.run(job, Machine(library, place, one.program), one.initial)
+        images = device_cases.run(job, machine(place, one.program), one.initial)
         expected = device_cases.run(job, python, one.initial)
         pairs = zip(images, expected, strict=True)
         scans = [n for n, (a, b) in enumerate(pairs) if agreed(one, a) != agreed(one, b)]
@@ -75,6 +86,18 @@ def agreed(one: Built, image: bytes) -> tuple[bytes, bytes]:
     """What the engines must agree on: the first fault, and the state."""
     start, size = one.state
     return image[40:64], image[start : start + size]
+
+
+@pytest.mark.parametrize("processor", PROCESSORS.values(), ids=PROCESSORS)
+def test_a_sample_on(processor: foreign.Processor) -> None:
+    assert wrong_on_processor(RUN[5 :: 4 * SAMPLE], processor) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(0, len(RUN), TOGETHER))
+@pytest.mark.parametrize("processor", PROCESSORS.values(), ids=PROCESSORS)
+def test_every_case_on(processor: foreign.Processor, start: int) -> None:
+    assert wrong_on_processor(RUN[start : start + TOGETHER], processor) == []
 
 
 def wrong_in_micropython(cases: Sequence[Case], folder: Path) -> Iterable[str]:

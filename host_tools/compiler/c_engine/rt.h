@@ -125,6 +125,33 @@ NAKED HIDDEN void takt_leave(mem m, u32 code)
 {
     __asm__("lw sp, 64(a0)\n mv a0, a1\n j takt_out");
 }
+#elif defined(__xtensa__)
+/* In C, for both ways of calling that these processors have: gcc knows how windows of registers are
+ * left. The header notes where on the stack it is written where to go. */
+typedef struct {
+    void *to[5];
+    u32 code;
+    uptr before;
+    mem image;
+} takt_way;
+EXPORT u32 takt_enter(mem m, u32 number)
+{
+    volatile takt_way way;
+    way.code = 0;
+    way.before = NATIVE(m);
+    way.image = m;
+    NATIVE(m) = (uptr)&way;
+    if (!__builtin_setjmp((void **)way.to))
+        takt_run(m, number);
+    NATIVE(way.image) = way.before;
+    return way.code;
+}
+HIDDEN void takt_leave(mem m, u32 code)
+{
+    takt_way *way = (takt_way *)NATIVE(m);
+    way->code = code;
+    __builtin_longjmp(way->to, 1);
+}
 #else
 #error "the native engine has no entry and exit for this processor yet"
 #endif
