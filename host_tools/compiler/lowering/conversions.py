@@ -7,7 +7,7 @@ forms nanoseconds. Durations to REAL keep the fraction of the millisecond.
 from __future__ import annotations
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.lowering import expressions, standard
+from host_tools.compiler.lowering import arguments, expressions
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import Value
@@ -233,7 +233,7 @@ def _to_string(
         text = Value(narrow, ir.Intrinsic("str", "time_to_str", (value.expr,)), span)
     else:
         short = source.name.removeprefix("L") if source.group != "real" else source.name
-        text = standard.library_call(body, f"__{short}_TO_STRING", [value], span)
+        text = arguments.library_call(body, f"__{short}_TO_STRING", [value], span)
     if target.wide and not isinstance(text.type, Unknown):
         return Value(StringType(True, 80), ir.Intrinsic("wstr", "to_wide", (text.expr,)), span)
     return text
@@ -266,7 +266,7 @@ def _from_string(
             target, number if target.kind == "i64" else ir.Convert(target.kind, number), span
         )
     name = target.name if is_real(target) else target.name.removeprefix("L")
-    parsed = standard.library_call(
+    parsed = arguments.library_call(
         body, f"__STRING_TO_{name}", [Value(DEFAULT_STRING, narrow, span)], span
     )
     return parsed if isinstance(parsed.type, Unknown) else Value(target, parsed.expr, span)

@@ -142,9 +142,9 @@ def _step(body: Body, node: tree.Binary, left: Value, expected: Type | None) -> 
     if op in LOGIC:
         return logic(body, LOGIC[op], left, right, node.span, op, expected)
     if op == "**":
-        from host_tools.compiler.lowering import standard
+        from host_tools.compiler.lowering import numeric
 
-        return standard.power(body, left, right, node.span, expected)
+        return numeric.power(body, left, right, node.span, expected)
     return arithmetic(body, ARITHMETIC[op], left, right, node.span, op, expected)
 
 

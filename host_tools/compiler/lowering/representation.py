@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.lowering import expressions, standard
+from host_tools.compiler.lowering import arguments, expressions
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.symbols import Value
 from host_tools.compiler.types import (
@@ -31,9 +31,9 @@ def byte_order(
     def handler(
         body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None
     ) -> Value:
-        values = standard.evaluate(body, args, expected)
+        values = arguments.evaluate(body, args, expected)
         if values is None:
-            return standard.nothing(node)
+            return arguments.nothing(node)
         value = values[0]
         t = base_of(value.type)
         if t is ANY_INT:
@@ -41,9 +41,9 @@ def byte_order(
             t = value.type
         if is_real(t):
             wanted = f"the bits; {t}_TO_{'DWORD' if t is REAL else 'LWORD'}(…) gives them"
-            return standard.refuse(body, name, t, node, wanted)
+            return arguments.refuse(body, name, t, node, wanted)
         if not isinstance(t, Elementary | EnumType):
-            return standard.refuse(body, name, t, node, "values of elementary types")
+            return arguments.refuse(body, name, t, node, "values of elementary types")
         kind = kind_of(t)
         if not swapped or ir.SIZE[kind] == 1:
             return Value(value.type, value.expr, node.span, value.const)
@@ -59,9 +59,9 @@ def byte_order(
 
 def is_valid(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
     """FALSE for NaN and the infinities."""
-    values = standard.real_argument(body, "IS_VALID", node, args, None)
+    values = arguments.real_argument(body, "IS_VALID", node, args, None)
     if values is None:
-        return standard.nothing(node)
+        return arguments.nothing(node)
     kind = values[0].expr.kind
     x = body.temporary(values[0].expr)
     # Only of a finite number the difference with itself is 0.
@@ -73,13 +73,13 @@ def is_valid_bcd(
     body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None
 ) -> Value:
     """Whether each group of four bits is a decimal digit."""
-    values = standard.evaluate(body, args)
+    values = arguments.evaluate(body, args)
     if values is None:
-        return standard.nothing(node)
+        return arguments.nothing(node)
     value = expressions.settle(body, values[0])
     t = base_of(value.type)
     if not (isinstance(t, Elementary) and t.group == "bit"):
-        return standard.refuse(
+        return arguments.refuse(
             body, "IS_VALID_BCD", t, node, "BYTE, WORD, DWORD or LWORD, for example WORD#16#1234"
         )
     kind = t.kind

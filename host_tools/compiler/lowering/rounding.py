@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.lowering import expressions, operators, standard
+from host_tools.compiler.lowering import arguments, expressions, operators
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.symbols import Value
 from host_tools.compiler.types import (
@@ -37,9 +37,9 @@ def whole(name: str) -> Callable[[Body, tree.Call, list[tree.Expr], Type | None]
     def handler(
         body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None
     ) -> Value:
-        values = standard.real_argument(body, name.upper(), node, args, expected)
+        values = arguments.real_argument(body, name.upper(), node, args, expected)
         if values is None:
-            return standard.nothing(node)
+            return arguments.nothing(node)
         kind = values[0].expr.kind
         made = Value(values[0].type, ir.Intrinsic(kind, name, (values[0].expr,)), node.span)
         wanted = _integer(expected)
@@ -50,21 +50,21 @@ def whole(name: str) -> Callable[[Body, tree.Call, list[tree.Expr], Type | None]
 
 def nearest(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
     """ROUND: the nearest whole number, half to even."""
-    values = standard.real_argument(body, "ROUND", node, args, expected)
+    values = arguments.real_argument(body, "ROUND", node, args, expected)
     if values is None:
-        return standard.nothing(node)
+        return arguments.nothing(node)
     value = Value(values[0].type, values[0].expr, node.span)
     wanted = _integer(expected)
     if wanted is not None:
         return expressions.retype(value, wanted)
-    return standard.library_call(body, f"__ROUND_{value.type}", [value], node.span)
+    return arguments.library_call(body, f"__ROUND_{value.type}", [value], node.span)
 
 
 def fraction(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
     """FRAC: what TRUNC takes away, with the sign of the number."""
-    values = standard.real_argument(body, "FRAC", node, args, expected)
+    values = arguments.real_argument(body, "FRAC", node, args, expected)
     if values is None:
-        return standard.nothing(node)
+        return arguments.nothing(node)
     kind = values[0].expr.kind
     x = body.temporary(values[0].expr)
     below = ir.Compare("b1", "lt", x, ir.Const(kind, 0.0))
@@ -75,12 +75,12 @@ def fraction(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type 
 
 def square(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
     """SQR: x * x."""
-    values = standard.evaluate(body, args, expected)
+    values = arguments.evaluate(body, args, expected)
     if values is None:
-        return standard.nothing(node)
+        return arguments.nothing(node)
     value = expressions.settle(body, values[0])
     if not is_number(base_of(value.type)):
-        return standard.refuse(body, "SQR", value.type, node, "a number")
+        return arguments.refuse(body, "SQR", value.type, node, "a number")
     if value.const is None:
         value.expr = body.temporary(value.expr)
     return operators.arithmetic(body, "mul", value, value, node.span, "SQR", expected)
@@ -90,7 +90,7 @@ def _line(
     body: Body, name: str, node: tree.Call, args: list[tree.Expr]
 ) -> tuple[Type, list[ir.Expr]] | None:
     """The arguments as REAL, or as LREAL where one of them is."""
-    values = standard.evaluate(body, args)
+    values = arguments.evaluate(body, args)
     if values is None:
         return None
     t = LREAL if any(v.type is LREAL for v in values) else REAL
@@ -98,7 +98,7 @@ def _line(
     for v in values:
         source = base_of(v.type)
         if not is_number(source):
-            standard.refuse(body, name, v.type, node, "numbers")
+            arguments.refuse(body, name, v.type, node, "numbers")
             return None
         universal = isinstance(source, Elementary) and source.universal
         v = expressions.convert(body, v, t) if universal else expressions.retype(v, t)
@@ -116,7 +116,7 @@ def normed(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | 
     """NORM_X: (VALUE - MIN) / (MAX - MIN), not limited."""
     given = _line(body, "NORM_X", node, args)
     if given is None:
-        return standard.nothing(node)
+        return arguments.nothing(node)
     t, (low, value, high) = given
     kind = kind_of(t)
     span = _between(kind, "sub", high, low)
@@ -127,7 +127,7 @@ def scaled(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | 
     """SCALE_X: MIN + VALUE * (MAX - MIN), not limited."""
     given = _line(body, "SCALE_X", node, args)
     if given is None:
-        return standard.nothing(node)
+        return arguments.nothing(node)
     t, (low, value, high) = given
     kind = kind_of(t)
     product = _between(kind, "mul", value, _between(kind, "sub", high, low))

@@ -201,11 +201,11 @@ def _arguments(
     body: Body, node: tree.Call, name: str, formal: tuple[str, ...]
 ) -> list[tree.Expr] | None:
     """The arguments by place or by name; a message may be the last."""
-    from host_tools.compiler.lowering import standard
+    from host_tools.compiler.lowering import arguments
 
     if len(node.arguments) == len(formal) + 1:
         formal = (*formal, "MESSAGE")
-    return standard._bind(body, node, name, formal, False)
+    return arguments.bind(body, node, name, formal, False)
 
 
 def _assert_compared(body: Body, node: tree.Call, name: str) -> None:
@@ -400,9 +400,9 @@ def _message(body: Body, node: tree.Expr, made: Assertion) -> None:
 
 
 def _advance_time(body: Body, node: tree.Call) -> None:
-    from host_tools.compiler.lowering import standard
+    from host_tools.compiler.lowering import arguments
 
-    args = standard._bind(body, node, "ADVANCE_TIME", ("NS",), False)
+    args = arguments.bind(body, node, "ADVANCE_TIME", ("NS",), False)
     if args is None:
         return
     value = expressions.expression(body, args[0], LINT)
