@@ -7,7 +7,8 @@ import math
 from host_tools.compiler import ir
 from host_tools.compiler.c_engine import strings
 from host_tools.compiler.c_engine.effects import Held
-from host_tools.compiler.c_engine.scope import Scope
+from host_tools.compiler.c_engine.ranges import bounds, learn, within
+from host_tools.compiler.c_engine.scope import Place, Scope
 from host_tools.compiler.c_engine.text import (
     ATOM,
     BIT,
@@ -26,7 +27,8 @@ from host_tools.compiler.c_engine.text import (
     Text,
     integer,
 )
-from host_tools.compiler.ir_walk import addr_children, int_const, may_fault
+from host_tools.compiler.ir_walk import addr_children, int_const, may_fault, walk_expr
+from host_tools.record import replace
 
 _REAL = ("f32", "f64")
 _ARITHMETIC = {"add": ("+", SUM), "sub": ("-", SUM), "mul": ("*", PRODUCT), "div": ("/", PRODUCT)}
@@ -35,6 +37,8 @@ _COMPARE = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="
 
 
 def value(e: ir.Expr, scope: Scope) -> Text:
+    if scope.same and isinstance(e, ir.Binary) and (known := scope.same.get(e)):
+        return Text(known)
     match e:
         case ir.Const():
             return const(e)
@@ -48,6 +52,12 @@ def value(e: ir.Expr, scope: Scope) -> Text:
             name = scope.held.get(Held(addr.base, addr.offset, kind)) if not addr.terms else None
             return Text(name) if name else access(kind, addr, scope)
         case ir.LoadBit(addr=addr, bit=bit):
+            for one, name in scope.held.items():
+                n = (addr.offset - one.offset) * 8 + bit
+                if addr.terms or one.base != addr.base or one.kind not in ir.INT_RANGE:
+                    continue
+                if 0 <= n < ir.SIZE[one.kind] * 8:
+                    return Text(f"{name} >> {n} & 1" if n else f"{name} & 1", BIT)
             byte = access("u8", addr, scope).text
             return Text(f"{byte} >> {bit} & 1" if bit else f"{byte} & 1", BIT)
         case ir.AddrOf(addr=addr):
@@ -60,9 +70,11 @@ def value(e: ir.Expr, scope: Scope) -> Text:
             return _compare(e, scope)
         case ir.Shortcut(op=op, a=a, b=b):
             sign, prec = ("&&", LAND) if op == "and" else ("||", LOR)
-            return Text(f"{value(a, scope).at(BIT)} {sign} {value(b, scope).at(BIT)}", prec)
+            other = _where(a, op == "and", b, scope)
+            return Text(f"{value(a, scope).at(BIT)} {sign} {other.at(BIT)}", prec)
         case ir.Select(test=test, a=a, b=b):
-            texts = [value(x, scope) for x in (test, a, b)]
+            texts = [value(test, scope)]
+            texts += [_where(test, True, a, scope), _where(test, False, b, scope)]
             return Text(f"{texts[0].at(BIT)} ? {texts[1].at(LOR)} : {texts[2].at(COND)}", COND)
         case ir.Convert():
             return _convert(e, scope)
@@ -78,13 +90,31 @@ def value(e: ir.Expr, scope: Scope) -> Text:
             low, high = max(low, least), min(high, most)
             if low > high:  # no value of the kind passes
                 low, high = 1, 0
-            bounds = f"{integer(low, k).text}, {integer(high, k).text}"
-            return Text(f"check_{k}(m, {t.text}, {bounds}, {code}, {pos}u)")
+            if scope.ranges:
+                inner = bounds(x, scope.ranges)
+                if low <= inner[0] and inner[1] <= high:
+                    return t
+            limits = f"{integer(low, k).text}, {integer(high, k).text}"
+            if scope.fail:
+                return Text(f"CHECK({scope.fail}, {CTYPE[k]}, {t.text}, {limits}, {code}, {pos}u)")
+            return Text(f"check_{k}(m, {t.text}, {limits}, {code}, {pos}u)")
         case ir.NotNull(x=x, pos=pos):
+            if scope.fail:
+                return Text(f"NOT_NULL({scope.fail}, {value(x, scope).text}, {pos}u)")
             return Text(f"not_null(m, {value(x, scope).text}, {pos}u)")
         case ir.Intrinsic():
             return _intrinsic(e, scope)
     raise EngineError(f"the native engine does not know {type(e).__name__}")
+
+
+def _where(test: ir.Expr, holds: bool, e: ir.Expr, scope: Scope) -> Text:
+    """The text of what is evaluated only where a condition holds, or does not."""
+    known = scope.ranges
+    scope.ranges = dict(known)
+    learn(test, holds, scope.ranges, scope.held)
+    t = value(e, scope)
+    scope.ranges = known
+    return t
 
 
 def const(e: ir.Const) -> Text:
@@ -155,8 +185,45 @@ def _parts(addr: ir.Addr, scope: Scope) -> tuple[str | None, list[str], int, str
     return base, parts, constant, declared
 
 
+def place(addr: ir.Addr, scope: Scope) -> Place | None:
+    """What the address of an element depends on; None where a scalar that is not held does."""
+    pointer = scope.pointer(addr.pointer)
+    if addr.base == "ptr" and pointer is None:
+        return None
+    terms = tuple((_plain(e), scale) for e, scale in addr.terms)
+    for e, _ in terms:
+        for x in walk_expr(e):
+            match x:
+                case ir.Load(kind=kind, addr=a):
+                    if a.terms or Held(a.base, a.offset, kind) not in scope.held:
+                        return None
+                case ir.Const() | ir.Local() | ir.Check() | ir.Convert() | ir.Binary():
+                    pass
+                case _:
+                    return None
+    return addr.base, pointer or "", terms
+
+
+def _plain(e: ir.Expr) -> ir.Expr:
+    """The same without positions."""
+    match e:
+        case ir.Check(x=x):
+            return replace(e, x=_plain(x), pos=0)
+        case ir.Convert(x=x):
+            return replace(e, x=_plain(x))
+        case ir.Binary(a=a, b=b):
+            return replace(e, a=_plain(a), b=_plain(b), pos=0)
+    return e
+
+
 def address(addr: ir.Addr, scope: Scope) -> Text:
     """A pointer into the image."""
+    known = place(addr, scope) if scope.places and addr.terms else None
+    if known and (near := scope.places.get(known)):
+        d = addr.offset - near[1]
+        if not d:
+            return Text(near[0])
+        return Text(f"{near[0]} {'+' if d > 0 else '-'} {abs(d)}", SUM)
     base, parts, constant, declared = _parts(addr, scope)
     terms = [base or "m", *parts]
     text = " + ".join(terms)
@@ -205,26 +272,32 @@ def _cast(kind: str, t: Text) -> Text:
 def _binary(e: ir.Binary, scope: Scope) -> Text:
     op, kind = e.op, e.kind
     (a, b), declared = ordered([e.a, e.b], scope)
-    t = _operation(e, a, b)
+    t = _operation(e, a, b, scope)
     assert kind or op
     return in_order(declared, t.text, t.prec)
 
 
-def _operation(e: ir.Binary, a: Text, b: Text) -> Text:
-    op, kind = e.op, e.kind
+def _operation(e: ir.Binary, a: Text, b: Text, scope: Scope) -> Text:
+    op, kind, fail = e.op, e.kind, scope.fail
     if kind in _REAL or op in ("add", "sub", "mul"):
         sign, prec = _ARITHMETIC[op]
         t = Text(f"{a.at(prec)} {sign} {b.at(prec + 1)}", prec)
+        if kind in NARROW and scope.ranges and within(e, scope.ranges):
+            return t
         return t if kind in _REAL else _cast(kind, t)
     if op in ("div", "mod"):
         divisor = int_const(e.b)
         if divisor is not None and divisor not in (0, -1):
             return _by_constant(op, kind, a, b, divisor)
+        if fail:
+            what = "QUOTIENT" if op == "div" else "REST"
+            wide = kind if ir.SIZE[kind] > 2 else "i32" if kind in UNSIGNED else "u32"
+            return Text(f"DIVIDED({fail}, {what}, {kind}, {wide}, {a.text}, {b.text}, {e.pos}u)")
         return Text(f"{op}_{kind}(m, {a.text}, {b.text}, {e.pos}u)")
     if op in _BITWISE:
         t = Text(f"{a.at(SHIFT)} {_BITWISE[op]} {b.at(SHIFT)}", BIT)
         return _cast(kind, t) if kind in ("i8", "i16") else t
-    return _shift(e, a, b)
+    return _shift(e, a, b, fail)
 
 
 def _by_constant(op: str, kind: str, a: Text, b: Text, divisor: int) -> Text:
@@ -262,7 +335,7 @@ def _factors(n: int) -> tuple[int, int, int] | None:
     return None
 
 
-def _shift(e: ir.Binary, a: Text, b: Text) -> Text:
+def _shift(e: ir.Binary, a: Text, b: Text, fail: int) -> Text:
     op, kind = e.op, e.kind
     u = UNSIGNED.get(kind, kind)
     n = int_const(e.b)
@@ -273,6 +346,8 @@ def _shift(e: ir.Binary, a: Text, b: Text) -> Text:
     counted = b.text
     if ir.INT_RANGE[e.b.kind][0] < 0 and (n is None or n < 0):
         counted = f"count(m, {b.text}, {e.pos}u)"
+        if fail:
+            counted = f"COUNT({fail}, {b.text}, {e.pos}u)"
     t = Text(f"{op}_{u}({x}, {counted})")
     return Text(f"({kind}){t.text}", SIGN) if u != kind else t
 

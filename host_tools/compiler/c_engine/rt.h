@@ -93,20 +93,28 @@ NAKED HIDDEN void takt_leave(mem m, u32 code)
     __asm__("ldr x9, [x0, #64]\n mov sp, x9\n mov w0, w1\n b takt_out");
 }
 #elif defined(__arm__)
-/* Only instructions of ARMv6-M; code compiled for soft floats keeps nothing in other registers. */
+/* Only instructions of ARMv6-M. What takt_run preserves needs no restoring where it returns; a fault
+ * takes all from the stack. (For ARMv6-M the compiler uses r0 to r7 only: nothing to save.) */
+#ifdef __ARM_ARCH_6M__
+#define PUSH_HIGH
+#define POP_HIGH
+#define SAVED "28"
+#else
+#define PUSH_HIGH "mov r2, r8\n mov r3, r9\n push {r2, r3}\n mov r2, r10\n mov r3, r11\n push {r2, r3}\n"
+#define POP_HIGH "pop {r4, r5}\n mov r10, r4\n mov r11, r5\n pop {r4, r5}\n mov r8, r4\n mov r9, r5\n"
+#define SAVED "44"
+#endif
 NAKED EXPORT u32 takt_enter(mem m, u32 number)
 {
-    __asm__("push {r4-r7, lr}\n mov r4, r8\n mov r5, r9\n mov r6, r10\n mov r7, r11\n"
-            "push {r4-r7}\n movs r4, #64\n ldr r5, [r0, r4]\n push {r0, r5, r6}\n mov r5, sp\n"
-            "str r5, [r0, r4]\n"
-            "bl takt_run\n movs r0, #0\n"
-            "takt_out: pop {r1, r2, r3}\n movs r4, #64\n str r2, [r1, r4]\n"
-            "pop {r4-r7}\n mov r8, r4\n mov r9, r5\n mov r10, r6\n mov r11, r7\n"
-            "pop {r4-r7, pc}");
+    __asm__("push {r4-r7, lr}\n" PUSH_HIGH "ldr r3, [r0, #64]\n push {r0, r2, r3}\n mov r2, sp\n"
+            "str r2, [r0, #64]\n"
+            "bl takt_run\n ldr r0, [sp, #0]\n ldr r1, [sp, #8]\n str r1, [r0, #64]\n movs r0, #0\n"
+            "add sp, #" SAVED "\n pop {pc}\n"
+            "takt_out: pop {r1, r2, r3}\n str r3, [r1, #64]\n" POP_HIGH "pop {r4-r7, pc}");
 }
 NAKED HIDDEN void takt_leave(mem m, u32 code)
 {
-    __asm__("movs r2, #64\n ldr r2, [r0, r2]\n mov sp, r2\n movs r0, r1\n b takt_out");
+    __asm__("ldr r2, [r0, #64]\n mov sp, r2\n movs r0, r1\n b takt_out");
 }
 #elif defined(__riscv) && __riscv_xlen == 32
 NAKED EXPORT u32 takt_enter(mem m, u32 number)
@@ -169,12 +177,57 @@ INLINE void back_edge(mem m, i32 left, u32 pos)
         fault(m, BUDGET, pos);
 }
 
+/* In a loop that owes stores to the image (number n), a fault makes them first, at fail_n. */
+#define FAIL(n, code, pos)                                                                        \
+    {                                                                                             \
+        fail_code_##n = code;                                                                     \
+        fail_pos_##n = pos;                                                                       \
+        __asm__ volatile(""); /* here, not ahead of the test */                                   \
+        goto fail_##n;                                                                            \
+    }
+#define BACK_EDGE(n, left, pos) do { if (unlikely((left) < 0)) FAIL(n, BUDGET, pos) } while (0)
+
 /* --- memory ---------------------------------------------------------------------------------
  *
  * The compiler may call these by their names; there is no C library. */
 
 #define OWN __attribute__((used, noinline, visibility("hidden")))
 
+#ifdef __ARM_ARCH_6M__
+/* Words where both are aligned, bytes four at a time where not. */
+__asm__(".section .text.takt_memory, \"ax\", %progbits\n .balign 4\n .thumb\n"
+        ".global memmove\n .global memcpy\n .thumb_func\n memmove:\n"
+        "cmp r0, r1\n bls 1f\n adds r3, r1, r2\n cmp r0, r3\n bhs 1f\n"
+        "cmp r2, #0\n beq 9f\n 8: subs r2, #1\n ldrb r3, [r1, r2]\n strb r3, [r0, r2]\n bne 8b\n 9: bx lr\n"
+        ".thumb_func\n memcpy:\n 1: mov r12, r0\n push {r4-r6, lr}\n"
+        "movs r3, r0\n orrs r3, r1\n lsls r3, #30\n bne 4f\n"
+        "subs r2, #16\n bcc 2f\n"
+        "1: ldmia r1!, {r3-r6}\n stmia r0!, {r3-r6}\n subs r2, #16\n bcs 1b\n"
+        "2: adds r2, #12\n bcc 3f\n"
+        "1: ldmia r1!, {r3}\n stmia r0!, {r3}\n subs r2, #4\n bcs 1b\n"
+        "3: adds r2, #4\n"
+        "4: subs r2, #4\n bcc 5f\n"
+        "1: ldrb r3, [r1]\n strb r3, [r0]\n ldrb r3, [r1, #1]\n strb r3, [r0, #1]\n"
+        "ldrb r3, [r1, #2]\n strb r3, [r0, #2]\n ldrb r3, [r1, #3]\n strb r3, [r0, #3]\n"
+        "adds r1, #4\n adds r0, #4\n subs r2, #4\n bcs 1b\n"
+        "5: adds r2, #4\n beq 6f\n"
+        "1: ldrb r3, [r1]\n strb r3, [r0]\n adds r1, #1\n adds r0, #1\n subs r2, #1\n bne 1b\n"
+        "6: mov r0, r12\n pop {r4-r6, pc}\n"
+        ".global memcmp\n .thumb_func\n memcmp:\n"
+        "push {r4, lr}\n subs r2, #4\n bcc 2f\n"
+        "1: ldrb r3, [r0]\n ldrb r4, [r1]\n subs r3, r4\n bne 9f\n"
+        "ldrb r3, [r0, #1]\n ldrb r4, [r1, #1]\n subs r3, r4\n bne 9f\n"
+        "ldrb r3, [r0, #2]\n ldrb r4, [r1, #2]\n subs r3, r4\n bne 9f\n"
+        "ldrb r3, [r0, #3]\n ldrb r4, [r1, #3]\n subs r3, r4\n bne 9f\n"
+        "adds r0, #4\n adds r1, #4\n subs r2, #4\n bcs 1b\n"
+        "2: adds r2, #4\n beq 8f\n"
+        "1: ldrb r3, [r0]\n ldrb r4, [r1]\n subs r3, r4\n bne 9f\n"
+        "adds r0, #1\n adds r1, #1\n subs r2, #1\n bne 1b\n"
+        "8: movs r3, #0\n 9: movs r0, r3\n pop {r4, pc}\n .text\n");
+void *memcpy(void *to, const void *from, __SIZE_TYPE__ n);
+void *memmove(void *to, const void *from, __SIZE_TYPE__ n);
+int memcmp(const void *one, const void *other, __SIZE_TYPE__ n);
+#else
 OWN void *memcpy(void *to, const void *from, __SIZE_TYPE__ n)
 {
     u8 *t = to;
@@ -202,6 +255,16 @@ OWN void *memmove(void *to, const void *from, __SIZE_TYPE__ n)
     return to;
 }
 
+OWN int memcmp(const void *one, const void *other, __SIZE_TYPE__ n)
+{
+    const u8 *a = one, *b = other;
+    for (; n--; a++, b++)
+        if (*a != *b)
+            return *a - *b;
+    return 0;
+}
+#endif
+
 OWN void *memset(void *to, int value, __SIZE_TYPE__ n)
 {
     u8 *t = to;
@@ -218,15 +281,6 @@ OWN void *memset(void *to, int value, __SIZE_TYPE__ n)
     return to;
 }
 
-OWN int memcmp(const void *one, const void *other, __SIZE_TYPE__ n)
-{
-    const u8 *a = one, *b = other;
-    for (; n--; a++, b++)
-        if (*a != *b)
-            return *a - *b;
-    return 0;
-}
-
 /* --- integers ------------------------------------------------------------------------------- */
 
 #define CHECKS(T)                                                                                 \
@@ -237,6 +291,21 @@ OWN int memcmp(const void *one, const void *other, __SIZE_TYPE__ n)
         return x;                                                                                 \
     }
 CHECKS(u8) CHECKS(u16) CHECKS(u32) CHECKS(u64) CHECKS(i8) CHECKS(i16) CHECKS(i32) CHECKS(i64)
+
+#define CHECK(n, T, x, low, high, code, pos)                                                      \
+    ({                                                                                            \
+        T v_ = x;                                                                                 \
+        if (unlikely(v_ < low || v_ > high))                                                      \
+            FAIL(n, code, pos)                                                                    \
+        v_;                                                                                       \
+    })
+#define NOT_NULL(n, x, pos)                                                                       \
+    ({                                                                                            \
+        u32 v_ = x;                                                                               \
+        if (unlikely(!v_))                                                                        \
+            FAIL(n, NULL_REFERENCE, pos)                                                          \
+        v_;                                                                                       \
+    })
 
 INLINE u32 not_null(mem m, u32 x, u32 pos)
 {
@@ -280,6 +349,14 @@ __attribute__((const)) u64 __aeabi_uidivmod(u32 a, u32 b);
     }
 DIVISION_OF(i8, i32) DIVISION_OF(i16, i32) DIVISION_OF(i32, i32) DIVISION_OF(i64, i64)
 DIVISION_OF(u8, u32) DIVISION_OF(u16, u32) DIVISION_OF(u32, u32) DIVISION_OF(u64, u64)
+
+#define DIVIDED(n, WHAT, T, WIDE, a, b, pos)                                                      \
+    ({                                                                                            \
+        T v_ = a, w_ = b;                                                                         \
+        if (unlikely(!w_))                                                                        \
+            FAIL(n, DIVISION, pos)                                                                \
+        (T)WHAT##_##WIDE(v_, w_);                                                                 \
+    })
 
 /* x / (2^shift * a * b) for divisors that are known: 64 by 16 bits in steps of 16 bits. */
 INLINE u64 div16_u64(u64 x, u32 d)
@@ -342,6 +419,14 @@ INLINE i64 count(mem m, i64 n, u32 pos)
         fault(m, SHIFT, pos);
     return n;
 }
+
+#define COUNT(n, x, pos)                                                                          \
+    ({                                                                                            \
+        i64 v_ = x;                                                                               \
+        if (unlikely(v_ < 0))                                                                     \
+            FAIL(n, SHIFT, pos)                                                                   \
+        v_;                                                                                       \
+    })
 
 /* --- REAL and LREAL ------------------------------------------------------------------------- */
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from host_tools.compiler import ir
 from host_tools.compiler.c_engine.effects import Held
+from host_tools.compiler.c_engine.ranges import Ranges
 from host_tools.compiler.c_engine.text import UNIT, EngineError, Names
 from host_tools.compiler.ir_walk import accesses, expressions_of, stmt_parts, walk
 from host_tools.record import record
@@ -25,6 +26,10 @@ class Callable:
     bound: int = 0
 
 
+Place = tuple[str, str, tuple[tuple[ir.Expr, int], ...]]
+"""What an element's address depends on: its base, the pointer it starts from, the indexes."""
+
+
 class Scope:
     """The names of one function; `rooms` and `steps` belong to the statement being printed."""
 
@@ -38,6 +43,11 @@ class Scope:
         self.pointers, self.references = _pointers(func)
         self.rooms: list[str] = []
         self.held: dict[Held, str] = {}  # scalars of the image that are locals now
+        self.owed: dict[Held, str] = {}  # those of them that the image gets when the loop ends
+        self.fail = 0  # the loop that pays them in front of a fault
+        self.same: dict[ir.Expr, str] = {}  # values that a loop does not change
+        self.ranges: Ranges = {}  # where the values of held scalars lie
+        self.places: dict[Place, tuple[str, int]] = {}  # pointers to elements, and their offsets
         self._count = 0
         self.bounds = [0] * len(func.locals)
         for i, v in enumerate(func.locals[: func.parameters]):
@@ -138,7 +148,7 @@ def room(name: str, kind: str, characters: int) -> str:
             f"a string value may have {characters} characters, which is more than fits the stack; "
             "declare the strings shorter or take them apart in several statements"
         )
-    return f"u8 {name}[{size}] __attribute__((aligned(2)));"
+    return f"u8 {name}[{size}] __attribute__((aligned(4)));"
 
 
 def takes_frame(func: ir.Func, callables: dict[str, Callable]) -> bool:

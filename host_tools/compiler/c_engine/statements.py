@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 from host_tools.compiler import ir
 from host_tools.compiler.c_engine import strings
-from host_tools.compiler.c_engine.effects import Held, Knowledge
-from host_tools.compiler.c_engine.expressions import access, address, ordered, value
-from host_tools.compiler.c_engine.scope import Callable, Scope, room
+from host_tools.compiler.c_engine.effects import Held, Knowledge, unchanged
+from host_tools.compiler.c_engine.expressions import access, address, ordered, place, value
+from host_tools.compiler.c_engine.ranges import at_head, bounds, checked, learn
+from host_tools.compiler.c_engine.scope import Callable, Place, Scope, room
 from host_tools.compiler.c_engine.text import COND, CTYPE, HELD, UNIT, EngineError, integer
-from host_tools.compiler.ir_walk import addr_may_fault, may_fault
+from host_tools.compiler.ir_walk import addr_may_fault, int_const, may_fault, walk, walk_expr
 from host_tools.record import record
 
 
@@ -20,6 +22,7 @@ class _Exits:
 
     number: int
     is_loop: bool
+    counts: bool = False
     next: bool = False
     done: bool = False
 
@@ -43,6 +46,8 @@ class FunctionPrinter:
         self._level = 1
         self._around: list[_Exits] = []
         self._loops = 0
+        self._failing = 0
+        self._stored: tuple[Held, int] | None = None  # by the statement just printed
         self._mark = 0
         self._printed = 0
         self._pos = func.pos
@@ -122,8 +127,44 @@ class FunctionPrinter:
 
     def _indented(self, block: tuple[ir.Stmt, ...]) -> None:
         self._level += 1
+        scope = self.scope
+        places, ranges = dict(scope.places), dict(scope.ranges)
         self._block(block)
+        # What was found inside may not be reached; what was changed there is not known.
+        scope.places = {k: v for k, v in places.items() if scope.places.get(k) == v}
+        scope.ranges = ranges
+        self._forget_of(block)
         self._level -= 1
+
+    def _forget(self, changed: set[int | str | Held]) -> None:
+        """Places that depend on a local, a pointer or a held scalar are no longer known."""
+        for one in changed:
+            if isinstance(one, Held):
+                self.scope.ranges.pop(one, None)
+        if not self.scope.places:
+            return
+        kept = {}
+        for known, found in self.scope.places.items():
+            used: set[int | str | Held] = {found[0], known[1]}
+            for e in _indexes(known):
+                if isinstance(e, ir.Local):
+                    used.add(e.index)
+                elif isinstance(e, ir.Load):
+                    used.add(Held(e.addr.base, e.addr.offset, e.kind))
+            if not used & changed:
+                kept[known] = found
+        self.scope.places = kept
+
+    def _forget_of(self, block: tuple[ir.Stmt, ...]) -> None:
+        """The same for all that a block may change."""
+        changed: set[int | str | Held] = set()
+        for s in walk(block):
+            match s:
+                case ir.SetLocal(index=index) | ir.Call(result=int() as index):
+                    changed |= {index, self.scope.locals[index]}
+                case ir.Store(addr=addr, value=value) if not addr.terms:
+                    changed.add(Held(addr.base, addr.offset, value.kind))
+        self._forget(changed)
 
     def _block(self, block: tuple[ir.Stmt, ...]) -> None:
         for s in block:
@@ -135,6 +176,8 @@ class FunctionPrinter:
 
     def _statement(self, s: ir.Stmt) -> None:
         scope = self.scope
+        if not isinstance(s, ir.Mark | ir.Loop):
+            self._stored = None
         match s:
             case ir.Mark(pos=pos):
                 self._mark = self._pos = pos
@@ -171,26 +214,38 @@ class FunctionPrinter:
             case ir.Return():
                 result = self.func.result
                 if any(x.is_loop for x in self._around):
+                    self._pay()
                     self._line("STEPS(m) = steps;")
                 self._line("return;" if result is None else f"return {scope.locals[result]};")
             case ir.Call():
                 self._call(s)
             case ir.RaiseFault(code=code, pos=pos):
-                self._line(f"fault(m, {code}, {pos}u);")
+                if scope.fail:
+                    self._line(f"FAIL({scope.fail}, {code}, {pos}u);")
+                else:
+                    self._line(f"fault(m, {code}, {pos}u);")
             case _:
                 raise EngineError(f"the native engine does not know {type(s).__name__}", self._pos)
 
     def _set_local(self, index: int, v: ir.Expr) -> None:
+        scope = self.scope
         if index in self.scope.pointers:
             assert isinstance(v, ir.AddrOf)
             name = self.scope.locals[index]
             self._simple(f"{name} = {address(v.addr, self.scope).text}; PLACE({name});")
+            self._forget({name, index})
+            checked(v, scope.ranges, scope.held)
+            known = place(v.addr, self.scope) if v.addr.terms else None
+            if known and not any(x == ir.Local("u32", index) for x in _indexes(known)):
+                self.scope.places[known] = name, v.addr.offset
             return
+        self._forget({index})
         name, text = self.scope.locals[index], value(v, self.scope).text
         if v.kind in UNIT:
             kept = "room_result" if index == self.func.result else f"room_{name}"
             text = f"str_keep({kept}, {text}, {UNIT[v.kind]})"
         self._simple(f"{name} = {text};")
+        checked(v, scope.ranges, scope.held)
 
     def _store(self, s: ir.Store) -> None:
         scope, kind = self.scope, s.value.kind
@@ -204,19 +259,48 @@ class FunctionPrinter:
                 self._simple(f"str_store({target}, {v}, {UNIT[kind]});")
             return
         held = scope.held.get(Held(s.addr.base, s.addr.offset, kind)) if not s.addr.terms else None
+        checked(s.value, scope.ranges, scope.held)
         if held:
-            # The image has it, too: it must be right when a fault ends the loop.
+            one = Held(s.addr.base, s.addr.offset, kind)
             self._simple(f"{held} = {v};")
+            if self._is_count(s.value, one):
+                self._line(f"PLACE({held});")
+            found = bounds(s.value, scope.ranges) if kind in ir.INT_RANGE else None
+            self._forget({one})
+            if found:
+                scope.ranges[one] = found
+            if one in scope.owed:
+                return
+            # The image has it, too: it must be right when a fault ends the loop.
             v = held
         stored = kind
         if kind in ("f32", "f64") and not _is_canonical(s.value):
             v, stored = f"stored_{kind}({v})", "u32" if kind == "f32" else "u64"
+        elif isinstance(s.value, ir.Const) and isinstance(s.value.value, int) and not s.addr.terms:
+            self._stored = Held(s.addr.base, s.addr.offset, kind), s.value.value
         target = access(stored, s.addr, scope).text
         if addr_may_fault(s.addr) and may_fault(s.value):
             name = scope.fresh()
             self._simple(f"{{ {CTYPE[stored]} {name} = {v}; {target} = {name}; }}")
         else:
             self._simple(f"{target} = {v};")
+        for e, _ in s.addr.terms:
+            checked(e, scope.ranges, scope.held)
+
+    def _is_count(self, e: ir.Expr, one: Held) -> bool:
+        """A scalar that a WHILE or REPEAT counts: where the compiler knows, it makes more of it
+        than small processors have registers for."""
+        loop = next(x for x in reversed(self._around) if x.is_loop)
+        return (
+            not loop.counts
+            and isinstance(e, ir.Binary)
+            and e.op in ("add", "sub")
+            and int_const(e.b) is not None
+            and isinstance(e.a, ir.Load)
+            and one == Held(e.a.addr.base, e.a.addr.offset, e.a.kind)
+            and one.kind in ir.INT_RANGE
+            and ir.SIZE[one.kind] < 8
+        )
 
     def _store_bit(self, s: ir.StoreBit) -> None:
         scope, on = self.scope, 1 << s.bit
@@ -246,13 +330,20 @@ class FunctionPrinter:
         return name
 
     def _if(self, s: ir.If) -> None:
+        scope = self.scope
         before = len(self.lines)
         test = self._test(s.test)
         declared = len(self.lines) > before + 1 and test.startswith("t_")
         if declared:  # the name must not clash with a label's or outer block's
             pass
         self._line(f"if ({test}) {{")
+        known = dict(scope.ranges)
+        learn(s.test, True, scope.ranges, scope.held)
         self._indented(s.then)
+        scope.ranges = known
+        self._forget_of(s.then)
+        if s.then and isinstance(s.then[-1], ir.Break | ir.Return) and not s.orelse:
+            learn(s.test, False, scope.ranges, scope.held)
         while s.orelse:
             inner = [x for x in s.orelse if not isinstance(x, ir.Mark)]
             if len(inner) == 1 and isinstance(inner[0], ir.If) and not _has_rooms(inner[0].test):
@@ -319,37 +410,94 @@ class FunctionPrinter:
             self._inner_loop(s)
             return
         # The outermost loop holds what it can in registers: the budget of back-edges, and scalars.
-        held = self.known.held(s)
+        scope = self.scope
+        held, owed = self.known.held(s, self.func)
         self._line("{")
         self._level += 1
         self._line("i32 steps = STEPS(m);")
+        before = self._stored
         for one in held:
-            name = self.scope.fresh("held_")
-            place = access(one.kind, ir.Addr(one.base, one.offset), self.scope).text
-            self._line(f"{HELD[one.kind]} {name} = {place};")
-            self.scope.held[one] = name
+            name = scope.fresh("held_")
+            at = access(one.kind, ir.Addr(one.base, one.offset), scope).text
+            self._line(f"{HELD[one.kind]} {name} = {at};")
+            scope.held[one] = name
+            if before and before[0] == one:
+                scope.ranges[one] = before[1], before[1]
+        if owed:
+            self._failing += 1
+            scope.fail = self._failing
+            scope.owed = {one: scope.held[one] for one in owed}
+            self._line(f"u32 fail_code_{scope.fail}, fail_pos_{scope.fail};")
         self._inner_loop(s)
+        self._pay()
         self._line("STEPS(m) = steps;")
-        self.scope.held.clear()
+        if owed:
+            self._line("if (0) {")
+            self._line(f"fail_{scope.fail}:;")
+            self._level += 1
+            self._pay()
+            self._line(f"fault(m, fail_code_{scope.fail}, fail_pos_{scope.fail});")
+            self._level -= 1
+            self._line("}")
+        scope.held.clear()
+        scope.owed.clear()
+        scope.places.clear()
+        scope.ranges.clear()
+        scope.fail = 0
         self._level -= 1
         self._line("}")
 
+    def _pay(self) -> None:
+        """Store what the loop owes to the image."""
+        for one, name in self.scope.owed.items():
+            kind, v = one.kind, name
+            if kind in ("f32", "f64"):
+                v, kind = f"stored_{kind}({name})", "u32" if kind == "f32" else "u64"
+            at = access(kind, ir.Addr(one.base, one.offset), self.scope).text
+            self._line(f"{at} = {v};")
+
     def _inner_loop(self, s: ir.Loop) -> None:
         self._loops += 1
-        exits = _Exits(self._loops, True)
+        exits = _Exits(self._loops, True, bool(s.step))
+        scope, same = self.scope, self.scope.same
+        head = at_head(s, scope.ranges, scope.held)
+        self._forget_of((s,))
+        costly = [e for e in unchanged(s, scope.held) if e not in same]
+        if costly:
+            self._line("{")
+            self._level += 1
+            scope.same = dict(same)
+            for e in costly:
+                name = scope.fresh("same_")
+                self._line(f"{HELD[e.kind]} {name} = {value(e, scope).text};")
+                scope.same[e] = name
         self._around.append(exits)
+        scope.ranges |= head
         self._line("for (;;) {")
         self._indented(s.body)
         if exits.next:
             self._line(f"next_{exits.number}:;")
         self._indented(s.step)
         self._level += 1
-        self._line(f"back_edge(m, --steps, {s.pos}u);")
+        if not s.step:  # nothing is counted: let nobody look for it
+            self._line("steps--;")
+            self._line("PLACE(steps);")
+        less = "--steps" if s.step else "steps"
+        if scope.fail:
+            self._line(f"BACK_EDGE({scope.fail}, {less}, {s.pos}u);")
+        else:
+            self._line(f"back_edge(m, {less}, {s.pos}u);")
         self._level -= 1
         self._line("}")
         self._around.pop()
         if exits.done:
             self._line(f"done_{exits.number}:;")
+        if head and sum(isinstance(x, ir.Break) for x in walk((s,))) == 1:
+            scope.ranges |= head  # the way out is the test at the head
+        if costly:
+            self._level -= 1
+            self._line("}")
+            scope.same = same
 
     def _break(self) -> None:
         if self._around[-1].is_loop:
@@ -384,11 +532,18 @@ class FunctionPrinter:
             unused = scope.fresh("room_")
             scope.rooms.append(room(unused, "wstr", callee.bound))
             args.append(unused)
+        if s.result is not None:
+            self._forget({s.result})
         text += f"{callee.name}({', '.join(args)});"
         if any(x.is_loop for x in self._around) and self.known.functions[s.func].loops:
             text = f"STEPS(m) = steps; {text} steps = STEPS(m);"
             declared = declared or " "
         self._simple(f"{{ {declared}{text} }}" if declared else text)
+
+
+def _indexes(place: Place) -> Iterator[ir.Expr]:
+    for e, _ in place[2]:
+        yield from walk_expr(e)
 
 
 def _is_canonical(e: ir.Expr) -> bool:
@@ -397,8 +552,6 @@ def _is_canonical(e: ir.Expr) -> bool:
 
 
 def _has_rooms(e: ir.Expr) -> bool:
-    from host_tools.compiler.ir_walk import walk_expr
-
     makes = ("concat", "insert", "replace", "delete", "from_char", "int_to_str", "time_to_str")
     return any(
         isinstance(x, ir.Intrinsic) and x.name in (*makes, "to_wide", "to_narrow")

@@ -80,10 +80,13 @@ ROUTINE str str_replace(u8 *room, str a, str b, i64 n, i64 pos, u32 u)
 
 ROUTINE i32 str_find(str a, str b, u32 u)
 {
-    if (b.n && b.n <= a.n)
-        for (u32 i = 0; i <= a.n - b.n; i++)
-            if (!memcmp(a.p + i * u, b.p, b.n * u))
-                return i + 1;
+    if (!b.n || b.n > a.n)
+        return 0;
+    u32 first = *b.p;
+    const u8 *end = a.p + (a.n - b.n) * u;
+    for (const u8 *p = a.p; p <= end; p += u)
+        if (*p == first && !memcmp(p, b.p, b.n * u))
+            return (p - a.p) / u + 1;
     return 0;
 }
 

@@ -66,6 +66,7 @@ long register restrict return short signed sizeof static struct switch typedef u
 volatile while asm typeof bool true false main mem str task m s f fault check not_null count
 back_edge steps digits within likely unlikely
 u8 u16 u32 u64 i8 i16 i32 i64 f32 f64 uptr U8 U16 U32 U64 I8 I16 I32 I64 F32 F64
+PUSH_HIGH POP_HIGH SAVED FAIL BACK_EDGE CHECK NOT_NULL DIVIDED COUNT
 PLACE INLINE ROUTINE COLD NOW NATIVE STEPS FAULT_AT HIDDEN NAKED OWN CHECKS SHIFTS TO_INTEGER
 DIVISION COMPARISONS INDEX RANGE
 NULL_REFERENCE SHIFT STEP BUDGET I64_LOW SIGNED_DIVISION UNSIGNED_DIVISION
@@ -75,7 +76,7 @@ memcpy memmove memset memcmp to_wide to_narrow int_to_str str_to_int time_to_str
 _PREFIXES = """
 takt_ check_ div_ mod_ shl_ shr_ rol_ ror_ swap_ bcd_to_ to_bcd_ bits_ f32_ f64_ stored_ abs_ neg_
 min_ max_ eq_ ne_ lt_ le_ gt_ ge_ any_ nan_ sorted_ size_
-size64_ whole_ floor_ ceil_ sqrt_ str_ next_ done_ held_ at_ room_ t_ __
+fail_ same_ size64_ whole_ floor_ ceil_ sqrt_ str_ next_ done_ held_ at_ room_ t_ __
 """
 
 
