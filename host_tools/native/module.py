@@ -156,7 +156,7 @@ def machine_code(program: ir.Program, architecture: str, kernel: bool = False) -
     flags = (*chosen, *target.flags, "-c", "-ffunction-sections", "-fdata-sections")
     tail = _KERNEL.read_text(encoding="utf-8") + _KERNEL_ENTRY if kernel else _ENTRY
     code = compile_c(text + tail, flags, ".o")
-    made = {_linked(code, (*chosen, *target.routines), place) for place in _PLACES}
+    made = {linked(code, (*chosen, *target.routines), place) for place in _PLACES}
     if len(made) != 1:
         raise Failure(
             f"the machine code for {architecture} would depend on its place in memory",
@@ -165,7 +165,8 @@ def machine_code(program: ir.Program, architecture: str, kernel: bool = False) -
     return made.pop()
 
 
-def _linked(code: Path, chosen: tuple[str, ...], place: int) -> bytes:
+def linked(code: Path, chosen: tuple[str, ...], place: int) -> bytes:
+    """The bytes of an object file linked to begin at `place`."""
     with tempfile.TemporaryDirectory(prefix="takt-") as name:
         folder = Path(name)
         (folder / "flat.ld").write_text(_SCRIPT.format(base=place))
