@@ -36,8 +36,69 @@ def test_the_c_is_readable() -> None:
     text = emit(LOOP)
     assert "/* main.st:5 */" in text
     assert "static void main_2(mem m)" in text
-    assert "div_i16(m, " in text
-    assert "check_i16(m, " in text
+    assert "DIVIDED(1, QUOTIENT, i16" in text
+    assert "CHECK(1, i16, held_" in text
+
+
+KNOWN = """PROGRAM main
+VAR i : INT; j : SINT; list : ARRAY[0..9] OF INT; n : UDINT; k : INT; END_VAR
+    FOR i := 0 TO 9 DO
+        list[i] := list[i] + UDINT_TO_INT(n MOD 7);
+        j := TO_SINT(i) - 1;
+        WHILE j >= 0 AND_THEN list[j] > 3 DO j := j - 1; END_WHILE
+    END_FOR
+    FOR i := 0 TO {last} DO {inside} END_FOR
+END_PROGRAM
+"""
+
+
+def test_what_is_proven_is_not_checked() -> None:
+    text = emit(KNOWN.format(last=9, inside="list[i] := i;"))
+    assert "CHECK(" not in text
+    assert "same_" in text.split("for (;;)")[0]  # n MOD 7, in front of the loop
+
+
+@pytest.mark.parametrize(
+    ("last", "inside"),
+    [
+        ("10", "list[i] := i;"),
+        ("9", "list[i + 1] := i;"),
+        ("k", "list[i] := i;"),
+        ("9", "IF i > 3 THEN k := i; END_IF list[k] := i;"),
+        ("9", "k := k - 1; list[k] := i;"),
+    ],
+)
+def test_what_is_not_proven_is_checked(last: str, inside: str) -> None:
+    assert emit(KNOWN.format(last=last, inside=inside)).count("CHECK(") == 1
+
+
+SHARED = """PROGRAM one
+VAR_EXTERNAL sum : DINT; END_VAR
+VAR i, own : DINT; END_VAR
+    FOR i := 0 TO 9 DO sum := sum + 1; own := own + 1; END_FOR
+END_PROGRAM
+PROGRAM two
+VAR_EXTERNAL sum : DINT; END_VAR
+    IF sum > 5 THEN sum := 0; END_IF
+END_PROGRAM
+CONFIGURATION config
+VAR_GLOBAL sum : DINT; END_VAR
+TASK slow(INTERVAL := T#10ms, PRIORITY := 1);
+TASK fast(INTERVAL := T#1ms, PRIORITY := 0);
+PROGRAM a WITH slow : one;
+PROGRAM b WITH fast : two;
+END_CONFIGURATION
+"""
+
+
+def stored_in_loop(text: str) -> int:
+    body = emit(text).split("for (;;)")[1].split("BACK_EDGE")[0]
+    return sum(line.strip().startswith("I32(m") for line in body.splitlines())
+
+
+def test_what_another_task_sees_is_stored_at_once() -> None:
+    assert stored_in_loop(SHARED) == 1
+    assert stored_in_loop(SHARED.replace("PROGRAM b WITH fast : two;", "")) == 0
 
 
 def test_long_values_of_strings_are_refused_with_their_place() -> None:
