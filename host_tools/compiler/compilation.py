@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from host_tools.compiler import ir, tree
-from host_tools.compiler.declarations import MAX_BYTES, Declarations, declared, init_arguments
+from host_tools.compiler import fields, ir, tree
+from host_tools.compiler.declarations import Declarations
 from host_tools.compiler.diagnostics import Diagnostic, Reporter, in_order
+from host_tools.compiler.fields import MAX_BYTES, init_arguments
 from host_tools.compiler.heritage import (
     check_block,
     check_interface,
@@ -54,7 +55,7 @@ from host_tools.compiler.parser import parse
 from host_tools.compiler.source import Source, Span, position
 from host_tools.compiler.suppression import without_suppressed
 from host_tools.compiler.symbols import ProgramInstance, Symbol, Touch
-from host_tools.compiler.tree import fold
+from host_tools.compiler.tree import declared, fold
 from host_tools.compiler.types import (
     BOOL,
     UDINT,
@@ -292,7 +293,7 @@ class Linker:
         """Report, once, that the image becomes too large with what stands at `span`."""
         if self.image.at > MAX_BYTES and not self._oversized:
             self._oversized = True
-            self.names.too_large("with this the image would take", self.image.at, span)
+            fields.too_large(self.names, "with this the image would take", self.image.at, span)
 
     # --- located variables -------------------------------------------------------------------
 
@@ -365,7 +366,7 @@ class Linker:
         """Place globals and program variables; returns those for the retain range, unplaced."""
         retained: list[Allocated] = []
         for key, (block, decl, ident) in self.names.globals.items():
-            if self.names.global_constant(ident.name) is not None:
+            if self.names.constants.global_symbol(ident.name) is not None:
                 continue
             symbol = self._variable(block, decl, ident, ident.name, retained, False)
             if symbol is not None:
@@ -465,7 +466,7 @@ class Linker:
                     Allocated(path, t, symbol.offset, symbol.bit, False, block.kind, init)
                 )
             return symbol
-        self.names.no_abstract(t, decl.type.span)
+        fields.no_abstract(self.names, t, decl.type.span)
         retain = always or bool({"RETAIN", "PERSISTENT"} & block.qualifiers) or _has_retained(t)
         retain = retain and "NON_RETAIN" not in block.qualifiers
         symbol = Symbol(ident.name, t, "static", 0, ident.span, block.kind)
@@ -840,7 +841,7 @@ class Linker:
     def _initial_bit(self, data: bytearray, v: Allocated) -> None:
         if v.init is None or v.bit is None:
             return
-        value = self.names.constant(v.init, v.type, "an initial value")
+        value = self.names.constants.value(v.init, v.type, "an initial value")
         if value is not None and value.const:
             data[v.offset] |= 1 << v.bit
 

@@ -1,46 +1,32 @@
-"""Collects what the sources declare; resolves types, constants and the layout of instances."""
+"""Collects what the sources declare; finds POUs, types and variables by their names."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from host_tools.compiler import foreign, heritage, library_index, relative, tree
+from host_tools.compiler import fields, foreign, heritage, library_index, tree, type_specs
+from host_tools.compiler.constant_values import Constants
 from host_tools.compiler.diagnostics import Label, Reporter, did_you_mean
 from host_tools.compiler.scopes import Scopes
 from host_tools.compiler.sfc_state import state_type
 from host_tools.compiler.source import Source, Span
-from host_tools.compiler.symbols import Symbol, Value
+from host_tools.compiler.symbols import Symbol
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
-    BOOL,
     ELEMENTARY,
-    INT,
     UNKNOWN,
     ArrayType,
-    Elementary,
     EnumType,
     FbType,
-    Field,
     InterfaceType,
-    OpenArrayType,
     RefType,
-    StringType,
-    StructType,
-    SubrangeType,
     Type,
-    Unknown,
-    fits,
-    is_integer,
-    size_align,
 )
 
 if TYPE_CHECKING:
     from host_tools.compiler.lowering.body import Body
-
-FIELD_SECTIONS = ("VAR", "VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT", "STEP", "HIDDEN")
-"""Blocks whose variables live in the instance."""
 
 _UNDER_ANY = (
     *("DERIVED", "ELEMENTARY", "MAGNITUDE", "NUM", "REAL", "INT", "UNSIGNED", "SIGNED"),
@@ -48,49 +34,6 @@ _UNDER_ANY = (
 )
 GENERIC = frozenset(["ANY", *(f"ANY_{one}" for one in _UNDER_ANY)])
 """The generic types of the standard's own functions (IEC 61131-3:2013, Figure 5)."""
-
-MAX_STRING = 32_767
-MAX_BYTES = 1 << 24
-"""The largest array, structure, frame and image."""
-
-Declared = tuple[tree.VarBlock, tree.VarDecl, tree.Identifier]
-
-MOCKED, CALLS = "mocked?", "calls?"
-"""Hidden members of instances in a build for tests with mocks; no source can name them."""
-
-
-def declared(blocks: Iterable[tree.VarBlock]) -> Iterator[Declared]:
-    """Every declared name with its block and declaration, in order."""
-    for block in blocks:
-        for decl in block.decls:
-            for name in decl.names:
-                yield block, decl, name
-
-
-def add_mock_fields(t: FbType) -> None:
-    """Room for whether an instance is mocked and how often it was called."""
-    for name, of in ((CALLS, ELEMENTARY["UDINT"]), (MOCKED, ELEMENTARY["BOOL"])):
-        if name not in t.fields:
-            size, align = size_align(of)
-            offset = (t.size + align - 1) // align * align
-            t.fields[name] = Field(name, of, offset, None, t.pou.name.span)
-            t.size, t.align = offset + size, max(t.align, align)
-
-
-def static_name(method: tree.Pou, name: str) -> str:
-    """The field that holds a VAR_INST of a method; no name of a source has a point in it."""
-    accessor = "" if method.result is not None else "()"
-    return f"{method.name.name}{accessor}.{name}"
-
-
-def init_arguments(spec: tree.TypeSpec, t: Type) -> tree.InitArguments:
-    """What `Motor(axis := 3)` gives to FB_Init; to the parser it looks like an enumeration. For
-    an array it may be given one by one."""
-    while isinstance(spec, tree.ArraySpec) and isinstance(t, ArrayType):
-        if spec.each:
-            return tuple(one.values for one in spec.each)
-        spec, t = spec.element, t.element
-    return spec.values if isinstance(spec, tree.EnumSpec) and isinstance(t, FbType) else None
 
 
 class Declarations:
@@ -106,10 +49,10 @@ class Declarations:
         self.pous: dict[str, tree.Pou] = {}
         self._library_pous: dict[str, tree.Pou] = {}
         self.type_decls: dict[str, tree.TypeDecl] = {}
-        self.globals: dict[str, Declared] = {}
+        self.globals: dict[str, tree.Declared] = {}
         self.enum_values: dict[str, list[tuple[EnumType, int]]] = {}
         self.configurations: list[tree.Configuration] = []
-        self.configured: list[Declared] = []
+        self.configured: list[tree.Declared] = []
         """What VAR_CONFIG says of variables, by their paths."""
         self.global_symbols: dict[str, Symbol] = {}
         self.static_symbols: dict[int, Symbol] = {}
@@ -130,9 +73,7 @@ class Declarations:
         self.families: dict[int, list[FbType]] | None = None
         self.instantiated: set[int] = set()
         self.scopes: dict[object, dict[str, Symbol]] = {}
-        self._constants: dict[int, Symbol | None] = {}
-        self._evaluating: list[tree.Identifier] = []
-        self._locals: dict[int, dict[str, Declared]] = {}
+        self.constants = Constants(self)
         self.has_mocks = False
         self.test_sources: frozenset[int] = frozenset()
         self._extents: dict[Source, list[tuple[int, tree.Pou | tree.TestBlock]]] = {}
@@ -257,7 +198,7 @@ class Declarations:
             self._add_globals(resource.globals)
 
     def _add_globals(self, blocks: Iterable[tree.VarBlock]) -> None:
-        for block, decl, name in declared(blocks):
+        for block, decl, name in tree.declared(blocks):
             key = fold(name.name)
             if block.kind == "VAR_CONFIG":
                 self.configured.append((block, decl, name))
@@ -315,144 +256,12 @@ class Declarations:
         library = [e.name for e in library_index.index().values()]
         return own + [n for n in library if not n.startswith("__")]
 
-    # --- constants ---------------------------------------------------------------------------
-
-    def constant(self, node: tree.Expr, expected: Type | None, what: str) -> Value | None:
-        """The value of an expression that must be constant (bounds, lengths, initial values)."""
-        from host_tools.compiler.lowering.body import Body
-        from host_tools.compiler.lowering.expressions import convert, expression
-
-        body = Body.for_constants(self)
-        value = expression(body, node, expected)
-        if expected is not None:
-            value = convert(body, value, expected)
-        if isinstance(value.type, Unknown):
-            return None
-        if value.const is None:
-            self.reporter.report(
-                "E0210",
-                f"{what} must be constant",
-                node.span,
-                label="this is only known when the program runs",
-                help="use literals and variables declared CONSTANT",
-            )
-            return None
-        return value
-
-    def integer_constant(self, node: tree.Expr | None, what: str) -> int | None:
-        if node is None:
-            return None
-        value = self.constant(node, None, what)
-        if value is None:
-            return None
-        if isinstance(value.const, int) and (
-            isinstance(value.type, EnumType | SubrangeType) or is_integer(value.type)
-        ):
-            return value.const
-        self.reporter.report(
-            "E0211",
-            f"{what} must be an integer, not {value.type}",
-            node.span,
-            help="use a whole number or an integer CONSTANT",
-        )
-        return None
-
-    def global_constant(self, name: str, span: Span | None = None) -> Symbol | None:
-        """The symbol of a scalar VAR_GLOBAL CONSTANT by its name at `span`, or by its full name;
-        or None."""
-        key = fold(name) if span is None else self.naming.full(name, span)
-        entry = self.globals.get(key)
-        if entry is None or "CONSTANT" not in entry[0].qualifiers:
-            return None
-        if entry[1].location is not None:
-            return None
-        return self.constant_symbol(*entry)
-
-    def local_symbol(self, name: str, span: Span) -> Symbol | None:
-        """What `name` means in a constant expression at `span` by the declarations of the POU
-        around it. A variable is a symbol without a place: only its declaration matters."""
-        pou = self.enclosing(span)
-        if pou is None:
-            return None
-        for around in self._around(pou, span):
-            locals_ = self._locals.get(id(around))
-            if locals_ is None:
-                locals_ = self._locals[id(around)] = {}
-                for found in declared(around.blocks):
-                    if found[0].kind != "VAR_EXTERNAL":
-                        locals_.setdefault(fold(found[2].name), found)
-            if fold(name) in locals_:
-                block, decl, ident = locals_[fold(name)]
-                constant = "CONSTANT" in block.qualifiers and decl.location is None
-                symbol = self.constant_symbol(block, decl, ident) if constant else None
-                return symbol or Symbol(ident.name, UNKNOWN, "nowhere", 0, ident.span, block.kind)
-        return None
-
-    def _around(
-        self, pou: tree.Pou | tree.TestBlock, span: Span
-    ) -> Iterator[tree.Pou | tree.TestBlock]:
-        """The method at `span`, the POU or test it is in, and what that extends."""
-        if isinstance(pou, tree.TestBlock):
-            yield pou
-            return
-        for _, method in heritage.own_members(pou.methods, pou.properties):
-            if method.span.start <= span.start < method.span.end:
-                yield method
-        seen: list[tree.Pou] = []
-        one: tree.Pou | None = pou
-        while one is not None and all(one is not other for other in seen):
-            seen.append(one)
-            yield one
-            base = one.extends[0] if one.extends else None
-            one = self.find_pou(base.name, base.span) if base is not None else None
-
-    def constant_symbol(
-        self, block: tree.VarBlock, decl: tree.VarDecl, name: tree.Identifier
-    ) -> Symbol | None:
-        """A symbol without storage for a scalar CONSTANT; None for arrays and structures."""
-        if id(name) in self._constants:
-            return self._constants[id(name)]
-        if any(name is other for other in self._evaluating):
-            return self._endless_constant(name, block)
-        self._evaluating.append(name)
-        symbol = self._constant_symbol(block, decl, name)
-        self._evaluating.pop()
-        return self._constants.setdefault(id(name), symbol)
-
-    def _constant_symbol(
-        self, block: tree.VarBlock, decl: tree.VarDecl, name: tree.Identifier
-    ) -> Symbol | None:
-        t = self.resolve(decl.type)
-        if isinstance(t, ArrayType | StructType | FbType):
-            return None
-        if isinstance(t, Unknown):
-            return Symbol(name.name, t, "const", 0, name.span, block.kind, is_constant=True)
-        init = decl.init if decl.init is not None else self.default_init(decl.type)
-        symbol = Symbol(name.name, t, "const", 0, name.span, block.kind, is_constant=True)
-        if init is None:
-            symbol.constant = self.default_value(t)
-            return symbol
-        value = self.constant(init, t, f"the value of constant '{name.name}'")
-        if value is None:
-            symbol.type, symbol.constant = UNKNOWN, 0
-        else:
-            symbol.constant = value.const
-        return symbol
-
-    def _endless_constant(self, name: tree.Identifier, block: tree.VarBlock) -> Symbol:
-        """`name` is needed for its own value: it gets none."""
-        at = next(i for i, other in enumerate(self._evaluating) if other is name)
-        circle = self._evaluating[at:]
-        self._cycle([n.name for n in circle], name.span, "give one of them a value of its own")
-        symbol = Symbol(name.name, UNKNOWN, "const", 0, name.span, block.kind, is_constant=True)
-        return self._constants.setdefault(id(name), symbol) or symbol
-
-    def _cycle(self, names: list[str], span: Span, help_: str) -> None:
+    def cycle(self, names: list[str], span: Span, help_: str) -> None:
         chain = " → ".join([*names, names[0]])
         self.reporter.report("E0205", f"this declaration needs itself: {chain}", span, help=help_)
 
     def circle(self, names: list[str], span: Span) -> None:
-        self._cycle(names, span, "remove one EXTENDS")
+        self.cycle(names, span, "remove one EXTENDS")
 
     def _type_cycle(self, key: str, span: Span) -> None:
         at = self._resolving.index(key)
@@ -460,7 +269,7 @@ class Declarations:
         for one in self._resolving[at:]:
             found = self.type_decls.get(one) or self.pous.get(one)
             names.append(found.name.name if found is not None else one)
-        self._cycle(names, span, "break the circle with a reference: REF_TO …")
+        self.cycle(names, span, "break the circle with a reference: REF_TO …")
 
     # --- types -------------------------------------------------------------------------------
 
@@ -533,272 +342,20 @@ class Declarations:
             case tree.NamedType():
                 return self.named_type(spec.name, spec.span)
             case tree.StringSpec():
-                return self._string(spec)
+                return type_specs.string(self, spec)
             case tree.ArraySpec():
-                return self._array(spec, parameter)
+                return type_specs.array(self, spec, parameter)
             case tree.StructSpec():
-                return self._struct(spec, name)
+                return fields.struct(self, spec, name)
             case tree.EnumSpec():
-                return self._enum(spec, name)
+                return type_specs.enum(self, spec, name)
             case tree.SubrangeSpec():
-                return self._subrange(spec, name)
+                return type_specs.subrange(self, spec, name)
             case tree.RefSpec():
                 return self._reference(spec)
             case tree.StepSpec() | tree.ControlSpec() | tree.SfcSpec():
                 return state_type(spec)
         return UNKNOWN
-
-    def _string(self, spec: tree.StringSpec) -> Type:
-        if spec.length is None:
-            return StringType(spec.wide, 80)
-        length = self.integer_constant(spec.length, "the length of a string")
-        if length is None:
-            return UNKNOWN
-        if not 1 <= length <= MAX_STRING:
-            self.reporter.report(
-                "E0212",
-                f"a string cannot be {length} characters long",
-                spec.length.span,
-                help=f"lengths from 1 to {MAX_STRING} are possible",
-            )
-            return UNKNOWN
-        self.longest_string = max(self.longest_string, length)
-        return StringType(spec.wide, length)
-
-    def _open_array(self, spec: tree.ArraySpec, parameter: bool) -> Type:
-        """ARRAY[*, *] OF …"""
-        stars = [r for r in spec.ranges if r.low is None]
-        if not parameter or len(stars) != len(spec.ranges):
-            self.reporter.report(
-                "E0333",
-                "ARRAY[*] only goes with parameters"
-                if not parameter
-                else "either all bounds of an array are *, or none",
-                stars[0].span,
-                label="nothing says how large it is" if not parameter else "",
-                help="write the bounds, for example ARRAY[1..10]; * is for VAR_IN_OUT, and for "
-                "VAR_INPUT and VAR_OUTPUT of functions and methods"
-                if not parameter
-                else "write * for each dimension",
-            )
-            return UNKNOWN
-        element = self.resolve(spec.element)
-        return UNKNOWN if isinstance(element, Unknown) else OpenArrayType(len(stars), element)
-
-    def _array(self, spec: tree.ArraySpec, parameter: bool) -> Type:
-        if any(r.low is None for r in spec.ranges):
-            return self._open_array(spec, parameter)
-        bounds: list[tuple[int, int]] = []
-        for r in spec.ranges:
-            low = self.integer_constant(r.low, "an array bound")
-            high = self.integer_constant(r.high, "an array bound")
-            if low is None or high is None:
-                return UNKNOWN
-            if high < low:
-                self.reporter.report(
-                    "E0213",
-                    f"the bounds {low}..{high} are the wrong way round",
-                    r.span,
-                    help=f"write {high}..{low}",
-                )
-                return UNKNOWN
-            bounds.append((low, high))
-        element = self.resolve(spec.element)
-        if isinstance(element, Unknown):
-            return UNKNOWN
-        t = ArrayType(tuple(bounds), element, self.default_init(spec.element))
-        if spec.each and not self._check_each(spec, t):
-            return UNKNOWN
-        size = t.count * size_align(element)[0]
-        if size > MAX_BYTES:
-            self.too_large("this array would take", size, spec.span)
-            return UNKNOWN
-        return t
-
-    def _check_each(self, spec: tree.ArraySpec, t: ArrayType) -> bool:
-        """`ARRAY[1..2] OF Axis[(id := 1), (id := 2)]` has one list for each instance."""
-        if isinstance(t.element, FbType) and len(spec.each) == t.count:
-            return True
-        span = spec.each[0].span.to(spec.each[-1].span)
-        if isinstance(t.element, FbType):
-            message, help_ = (
-                f"{len(spec.each)} lists are given for {t.count} instances",
-                f"write one for each of them, or one for all: {t.element}(…)",
-            )
-        else:
-            message, help_ = f"{t.element} has no FB_Init", "write the values behind ':='"
-        self.reporter.report("E0320", message, span, help=help_)
-        return False
-
-    def _struct(self, spec: tree.StructSpec, name: str) -> Type:
-        t = StructType(name, span=spec.span)
-        if spec.extends is not None:
-            self._extend(t, spec.extends)
-        if relative.is_relative(spec, self):
-            relative.place_members(self, t, spec)
-            self._close(t, spec.span)
-            return t
-        for decl in spec.fields:
-            for ident in decl.names:
-                self._field(t, decl, ident, "VAR", retain=False)
-        self._close(t, spec.span)
-        return t
-
-    def _extend(self, t: StructType, spec: tree.NamedType) -> None:
-        """`TYPE a EXTENDS b : STRUCT`: the members of the base come first."""
-        base = self.named_type(spec.name, spec.span)
-        if isinstance(base, StructType):
-            t.base = base
-            t.fields.update(base.fields)
-            t.size, t.align = base.size, base.align
-        elif not isinstance(base, Unknown):
-            self.reporter.report(
-                "E0303",
-                f"'{spec.name}' is {base}, not a STRUCT",
-                spec.span,
-                label="EXTENDS of a type takes a structure",
-                help="name a structure, or remove EXTENDS",
-            )
-
-    def _field(
-        self,
-        owner: StructType | FbType,
-        decl: tree.VarDecl,
-        ident: tree.Identifier,
-        section: str,
-        retain: bool,
-        access: str = "",
-    ) -> None:
-        key = fold(ident.name)
-        if key in owner.fields:
-            self.duplicate(ident, owner.fields[key].span)
-            return
-        t = self.resolve(decl.type, parameter=section == "VAR_IN_OUT")
-        if section != "VAR_IN_OUT":
-            self.no_abstract(t, decl.type.span)
-        size, align = (4, 4) if section == "VAR_IN_OUT" else size_align(t)
-        if isinstance(t, OpenArrayType):
-            size, align = size_align(t)
-        offset = (owner.size + align - 1) // align * align
-        init = decl.init if decl.init is not None else self.default_init(decl.type)
-        made = Field(ident.name, t, offset, init, ident.span, section, retain)
-        made.access, made.arguments = access, init_arguments(decl.type, t)
-        made.owner = owner if isinstance(owner, FbType) else None
-        made.hidden = section == "HIDDEN"
-        owner.fields[key] = made
-        owner.size = offset + size
-        owner.align = max(owner.align, align)
-
-    def _edge_fields(
-        self, owner: FbType, decl: tree.VarDecl, ident: tree.Identifier, retain: bool
-    ) -> None:
-        """Room for the edge of an input and for its value at the last call; the input itself
-        stands before them."""
-        owner.fields[fold(ident.name)].edge = decl.edge
-        for what in ("edge", "before"):
-            name = f"{ident.name} {what}"
-            field = Field(name, BOOL, owner.size, None, ident.span, "VAR", retain, hidden=True)
-            owner.fields[fold(name)] = field
-            owner.size += 1
-
-    def no_abstract(self, t: Type, span: Span) -> None:
-        """Report an instance of an ABSTRACT function block."""
-        while isinstance(t, ArrayType):
-            t = t.element
-        if isinstance(t, FbType) and t.is_abstract:
-            self.reporter.report(
-                "E0310",
-                f"'{t}' is ABSTRACT and has no instances",
-                span,
-                others=[Label(t.pou.name.span, "declared ABSTRACT here")],
-                help="declare an instance of a function block that extends it",
-            )
-
-    def _close(self, owner: StructType | FbType, span: Span) -> None:
-        """Round the size up to the alignment; nothing has size 0."""
-        owner.size = max((owner.size + owner.align - 1) // owner.align * owner.align, owner.align)
-        if owner.size > MAX_BYTES:
-            self.too_large(f"{owner} would take", owner.size, span)
-            owner.fields.clear()
-            owner.size = owner.align = 1
-
-    def too_large(self, what: str, size: int, span: Span) -> None:
-        self.reporter.report(
-            "E0214",
-            f"{what} {size:,} bytes",
-            span,
-            help=f"the limit is {MAX_BYTES:,} bytes; boards have far less",
-        )
-
-    def _enum(self, spec: tree.EnumSpec, name: str) -> Type:
-        base = INT
-        if spec.base is not None:
-            found = self.resolve(spec.base)
-            if isinstance(found, FbType | Unknown):
-                return found  # no enumeration, but `motor : Motor(axis := 3)`, for FB_Init
-            if not (isinstance(found, Elementary) and found.group in ("sint", "uint", "bit")):
-                self.reporter.report(
-                    "E0215",
-                    f"an enumeration cannot be based on {found}",
-                    spec.base.span,
-                    help="use an integer type or BYTE, WORD, DWORD, LWORD",
-                )
-                return UNKNOWN
-            base = found
-        t = EnumType(name, base, span=spec.span)
-        following = 0
-        first: dict[str, Span] = {}
-        for i, v in enumerate(spec.values):
-            key = fold(v.name.name)
-            if key in t.values:
-                self.duplicate(v.name, first[key])
-                continue
-            first[key] = v.name.span
-            if v.value is not None:
-                number = self.integer_constant(v.value, "an enumerated value")
-                if number is None and not name:
-                    return UNKNOWN  # its values have no other name to be known by
-                following = number if number is not None else following
-            if not fits(following, base):
-                self.reporter.report(
-                    "E0216",
-                    f"the value {following} does not fit {base}",
-                    v.span,
-                    help=f"give {name or 'the enumeration'} a wider base type",
-                )
-                following = 0
-            t.values[key] = following
-            t.spelling[key] = v.name.name
-            # Known from here on: the values after it may use it.
-            self.enum_values.setdefault(key, []).append((t, following))
-            if i == 0:
-                t.default = following
-            following += 1
-        return t
-
-    def _subrange(self, spec: tree.SubrangeSpec, name: str) -> Type:
-        base = self.named_type(spec.base.name, spec.base.span)
-        low = self.integer_constant(spec.range.low, "a subrange bound")
-        high = self.integer_constant(spec.range.high, "a subrange bound")
-        if isinstance(base, Unknown) or low is None or high is None:
-            return UNKNOWN
-        if not (isinstance(base, Elementary) and is_integer(base)):
-            self.reporter.report(
-                "E0217",
-                f"a subrange needs an integer type, not {base}",
-                spec.base.span,
-                help="use SINT … ULINT",
-            )
-            return UNKNOWN
-        if high < low or not fits(low, base) or not fits(high, base):
-            self.reporter.report(
-                "E0218",
-                f"{low}..{high} is not a range of {base}",
-                spec.range.span,
-                help="the lower bound comes first, and both must fit the type",
-            )
-            return UNKNOWN
-        return SubrangeType(name, base, low, high)
 
     def _reference(self, spec: tree.RefSpec) -> Type:
         t = RefType(UNKNOWN, spec.kind)
@@ -815,7 +372,7 @@ class Declarations:
             inner = t.target
             while isinstance(inner, RefType | ArrayType):
                 if any(inner is other for other in seen):
-                    self._cycle([spec.span.text], spec.span, "refer to a STRUCT that holds it")
+                    self.cycle([spec.span.text], spec.span, "refer to a STRUCT that holds it")
                     t.target = UNKNOWN
                     break
                 seen.append(inner)
@@ -835,48 +392,9 @@ class Declarations:
             return t
         self._resolving.append(key)
         heritage.inherit(self, t)
-        for block, decl, ident in declared(pou.blocks):
-            constant = "CONSTANT" in block.qualifiers
-            if block.kind not in FIELD_SECTIONS or (constant and block.kind == "VAR"):
-                continue
-            if decl.location is None or decl.location.address is None:
-                retain = bool({"RETAIN", "PERSISTENT"} & block.qualifiers)
-                access = heritage.access_of(block.qualifiers)
-                self._field(t, decl, ident, block.kind, retain, access)
-                if constant:
-                    t.fields[fold(ident.name)].constant = True
-                if decl.location is not None:
-                    t.fields[fold(ident.name)].location = decl.location
-                if decl.edge is not None and block.kind == "VAR_INPUT":
-                    self._edge_fields(t, decl, ident, retain)
-        for _, method in heritage.own_members(pou.methods, pou.properties):
-            self._static_fields(t, method)
-        if self.has_mocks:
-            add_mock_fields(t)
+        fields.lay_out(self, t)
         self._resolving.pop()
-        self._close(t, pou.name.span)
+        fields.close(self, t, pou.name.span)
         self._fb_types[id(pou)] = t
         self._complete_references()
         return t
-
-    def _static_fields(self, t: FbType, method: tree.Pou) -> None:
-        """VAR_INST of a method: hidden variables of the instance."""
-        for block, decl, ident in declared(method.blocks):
-            if block.kind == "VAR_INST" and "CONSTANT" not in block.qualifiers:
-                name = tree.Identifier(ident.span, static_name(method, ident.name))
-                self._field(t, decl, name, block.kind, retain=False)
-                t.fields[fold(name.name)].hidden = True
-
-    # --- initial values ----------------------------------------------------------------------
-
-    def default_value(self, t: Type) -> int | float | bytes:
-        """The default initial value of a scalar type (IEC 61131-3:2013 Table 10)."""
-        if isinstance(t, EnumType):
-            return t.default
-        if isinstance(t, SubrangeType):
-            return t.low
-        if isinstance(t, StringType):
-            return b""
-        if isinstance(t, Elementary) and t.group == "real":
-            return 0.0
-        return 0

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from host_tools.compiler import ir, tree
+from host_tools.compiler import constant_values, ir, tree
 from host_tools.compiler.constants import pack_scalar
-from host_tools.compiler.declarations import MAX_BYTES, Declarations
+from host_tools.compiler.declarations import Declarations
 from host_tools.compiler.diagnostics import Label, did_you_mean
+from host_tools.compiler.fields import MAX_BYTES
 from host_tools.compiler.symbols import Symbol
 from host_tools.compiler.tree import fold
 from host_tools.compiler.types import (
@@ -60,7 +61,7 @@ def write_initial(
         assert init is not None
         data[at : at + 4] = _address(names, init, t, scope).to_bytes(4, "little")
     elif isinstance(t, StringType):
-        value = names.constant(init, t, "an initial value") if init is not None else None
+        value = names.constants.value(init, t, "an initial value") if init is not None else None
         text = value.const if value is not None else b""
         assert isinstance(text, bytes)
         width = 2 if t.wide else 1
@@ -69,9 +70,9 @@ def write_initial(
         data[at : at + 4] = t.length.to_bytes(2, "little") + length.to_bytes(2, "little")
         data[at + 4 : at + 4 + len(text)] = text
     else:
-        const = names.default_value(t)
+        const = constant_values.default_value(t)
         if init is not None:
-            value = names.constant(init, t, "an initial value")
+            value = names.constants.value(init, t, "an initial value")
             if value is not None and isinstance(value.const, int | float):
                 const = value.const
         assert isinstance(const, int | float)
@@ -192,7 +193,7 @@ def flatten(
         if not isinstance(e, tree.Repeat):
             into.append(e)
             continue
-        count = names.integer_constant(e.count, "a repetition count")
+        count = names.constants.integer(e.count, "a repetition count")
         if count is None:
             continue
         if not 0 <= count <= MAX_BYTES:
@@ -216,7 +217,9 @@ def _repetition(names: Declarations, e: tree.Call) -> tree.Expr:
     callee = e.callee
     if not isinstance(callee, tree.Name) or any(a.name is not None for a in e.arguments):
         return e
-    symbol = names.local_symbol(callee.name, callee.span) or names.global_constant(callee.name)
+    symbol = names.constants.local_symbol(
+        callee.name, callee.span
+    ) or names.constants.global_symbol(callee.name)
     if symbol is None or symbol.storage != "const":
         return e
     values = tuple(a.value for a in e.arguments if a.value is not None)
@@ -302,7 +305,9 @@ def _that_count(t: StructType, given: dict[str, tree.Expr]) -> dict[str, Field]:
 def _bit(
     names: Declarations, data: bytearray, at: int, member: Field, init: tree.Expr | None
 ) -> None:
-    value = names.constant(init, member.type, "an initial value") if init is not None else None
+    value = (
+        names.constants.value(init, member.type, "an initial value") if init is not None else None
+    )
     assert member.bit is not None
     data[at] &= ~(1 << member.bit) & 255
     if value is not None and value.const:

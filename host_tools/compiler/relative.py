@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from host_tools.compiler import tree
+from host_tools.compiler import fields, tree
 from host_tools.compiler.diagnostics import Label
 from host_tools.compiler.layout import AREA_UNIT
 from host_tools.compiler.source import Span
@@ -57,7 +57,7 @@ def place_members(names: Declarations, t: StructType, spec: tree.StructSpec) -> 
     for decl in spec.fields:
         single = is_bit(decl.type, names)
         kind = BOOL if single else names.resolve(decl.type)
-        names.no_abstract(kind, decl.type.span)
+        fields.no_abstract(names, kind, decl.type.span)
         for ident in decl.names:
             if fold(ident.name) in t.fields:
                 names.duplicate(ident, t.fields[fold(ident.name)].span)

@@ -7,6 +7,8 @@ so everything that looks a name up does it by `fold(name)`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from host_tools.compiler.source import Span
 from host_tools.record import Record
 
@@ -561,3 +563,14 @@ class Unit(Node):
     directs: tuple[Direct, ...] = ()
     scopes: tuple[Scope, ...] = ()
     internals: tuple[Identifier, ...] = ()
+
+
+Declared = tuple[VarBlock, VarDecl, Identifier]
+
+
+def declared(blocks: Iterable[VarBlock]) -> Iterator[Declared]:
+    """Every declared name with its block and declaration, in order."""
+    for block in blocks:
+        for decl in block.decls:
+            for name in decl.names:
+                yield block, decl, name

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from host_tools.compiler.compilation import MAX_ADDRESS, compile_sources
-from host_tools.compiler.declarations import MAX_BYTES, MAX_STRING
+from host_tools.compiler.fields import MAX_BYTES
 from host_tools.compiler.source import Source
 from host_tools.compiler.syntax.cursor import MAX_HEIGHT, MAX_NESTING
+from host_tools.compiler.type_specs import MAX_STRING
 from tests.conformance.case_files import CASES
 from tests.conformance.parameters import PARAMETERS
 

@@ -7,13 +7,12 @@ variables are. VAR_TEMP of the POU are handed over by reference, so an action sh
 from __future__ import annotations
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.declarations import declared
 from host_tools.compiler.diagnostics import Label
 from host_tools.compiler.lowering import storage, variables
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import Place, Symbol
-from host_tools.compiler.tree import fold
+from host_tools.compiler.tree import declared, fold
 from host_tools.compiler.types import FbType, Unknown
 from host_tools.record import replace
 

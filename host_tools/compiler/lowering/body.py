@@ -174,13 +174,13 @@ class Body:
         key = fold(name)
         symbol = self.symbols.get(key) or self.scope.get(key)
         if symbol is None and self.constants_only:
-            symbol = self.declarations.local_symbol(name, span)
+            symbol = self.declarations.constants.local_symbol(name, span)
         if symbol is not None or span.source.library:
             return symbol
         if not self.declarations.globals:
             return None
         key = self.declarations.naming.full(name, span)
-        constant = self.declarations.global_constant(key)
+        constant = self.declarations.constants.global_symbol(key)
         if constant is not None:
             return constant
         return self.declarations.global_symbols.get(key)

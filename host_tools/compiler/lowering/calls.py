@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from host_tools.compiler import foreign, ir, tree
-from host_tools.compiler.declarations import declared
+from host_tools.compiler import constant_values, foreign, ir, tree
 from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.lowering import (
     actions,
@@ -22,7 +21,7 @@ from host_tools.compiler.lowering import (
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import Place, Value
-from host_tools.compiler.tree import fold
+from host_tools.compiler.tree import declared, fold
 from host_tools.compiler.types import (
     BOOL,
     LINT,
@@ -382,9 +381,9 @@ def _default(body: Body, p: Parameter, span: Span) -> Value:
         )
         return expressions.unknown(span)
     if p.init is not None:
-        value = body.declarations.constant(p.init, p.type, "a default value")
+        value = body.declarations.constants.value(p.init, p.type, "a default value")
         return value if value is not None else expressions.unknown(span)
-    return expressions.constant_value(p.type, body.declarations.default_value(p.type), span)
+    return expressions.constant_value(p.type, constant_values.default_value(p.type), span)
 
 
 def _reference_to(

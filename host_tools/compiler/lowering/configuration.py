@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from host_tools.compiler import tree
-from host_tools.compiler.declarations import Declarations, declared
+from host_tools.compiler.declarations import Declarations
 from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.lowering import expressions, methods, places, storage, variables
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.lowering.calls import _no_parameter, _wrong_arrow
 from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import ProgramInstance, Symbol
-from host_tools.compiler.tree import fold
+from host_tools.compiler.tree import declared, fold
 from host_tools.compiler.types import BOOL, TIME, UINT, UNKNOWN, FbType, Type, Unknown, base_of
 from host_tools.record import field, record
 
@@ -200,7 +200,7 @@ def _task(names: Declarations, task: tree.TaskDecl) -> TaskPlan:
                 help=did_you_mean(key, known) or "it has INTERVAL, PRIORITY and SINGLE",
             )
         elif key == "PRIORITY":
-            value = names.constant(a.value, UINT, "PRIORITY")
+            value = names.constants.value(a.value, UINT, "PRIORITY")
             if value is not None:
                 assert isinstance(value.const, int)
                 plan.priority = value.const
@@ -221,7 +221,7 @@ def _task(names: Declarations, task: tree.TaskDecl) -> TaskPlan:
 
 
 def _interval(names: Declarations, node: tree.Expr) -> int:
-    value = names.constant(node, TIME, "INTERVAL")
+    value = names.constants.value(node, TIME, "INTERVAL")
     if value is None:
         return 0
     assert isinstance(value.const, int)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from host_tools.compiler import ir, tree
+from host_tools.compiler import constant_values, ir, tree
 from host_tools.compiler.lowering import expressions, places, storage, variables
 from host_tools.compiler.lowering.body import Body, scalar_const
 from host_tools.compiler.source import Span
@@ -125,7 +125,7 @@ def _kept(
     if isinstance(t, Unknown):
         return value
     index = body.new_local("", kind_of(t))
-    body.emit(ir.SetLocal(index, scalar_const(t, body.declarations.default_value(t))))
+    body.emit(ir.SetLocal(index, scalar_const(t, constant_values.default_value(t))))
     then.append(ir.SetLocal(index, value.expr))
     if test is None:
         body.block.extend(then)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.declarations import Declarations, Declared
+from host_tools.compiler.declarations import Declarations
 from host_tools.compiler.diagnostics import did_you_mean
 from host_tools.compiler.layout import Allocated, Image
 from host_tools.compiler.lowering import storage, variables
@@ -20,7 +20,7 @@ from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.lowering.pou import located_symbol
 from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import Place, Symbol, Value
-from host_tools.compiler.tree import fold
+from host_tools.compiler.tree import Declared, fold
 from host_tools.compiler.types import (
     ArrayType,
     FbType,

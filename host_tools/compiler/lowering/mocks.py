@@ -4,13 +4,13 @@ that looks at that."""
 from __future__ import annotations
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.declarations import CALLS, MOCKED, declared
 from host_tools.compiler.diagnostics import did_you_mean
+from host_tools.compiler.fields import CALLS, MOCKED
 from host_tools.compiler.lowering import expressions, places, storage, variables
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import Place
-from host_tools.compiler.tree import fold
+from host_tools.compiler.tree import declared, fold
 from host_tools.compiler.types import FbType, Type, Unknown
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from host_tools.compiler import ir, tree
-from host_tools.compiler.declarations import MAX_BYTES, Declarations, declared, static_name
+from host_tools.compiler import constant_values, fields, ir, tree
+from host_tools.compiler.declarations import Declarations
 from host_tools.compiler.diagnostics import Label, did_you_mean
+from host_tools.compiler.fields import MAX_BYTES, static_name
 from host_tools.compiler.heritage import own_members
 from host_tools.compiler.lowering import control, edges, open_arrays
 from host_tools.compiler.lowering.actions import check_names, shared_temporaries
@@ -17,7 +18,7 @@ from host_tools.compiler.lowering.sfc import lower_chart
 from host_tools.compiler.lowering.statements import statements
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Symbol, Touch
-from host_tools.compiler.tree import fold
+from host_tools.compiler.tree import declared, fold
 from host_tools.compiler.types import (
     UNKNOWN,
     ArrayType,
@@ -115,7 +116,9 @@ def _lower(
         if body.harness is not None:
             prologue(body, pou)
     if body.frame > MAX_BYTES:
-        body.declarations.too_large("the local variables would take", body.frame, pou.name.span)
+        fields.too_large(
+            body.declarations, "the local variables would take", body.frame, pou.name.span
+        )
         body.frame = 0
     if action is not None:
         statements(body, action.body)
@@ -188,7 +191,7 @@ def _function_parameters(body: Body, pou: tree.Pou) -> int:
             symbol.storage, symbol.offset = "frame", slot.offset
         add_symbol(body, symbol)
         if p.section == "VAR_INPUT" and p.init is not None and not is_aggregate(p.type):
-            body.declarations.constant(p.init, p.type, "a default value")
+            body.declarations.constants.value(p.init, p.type, "a default value")
         if p.section == "VAR_OUTPUT" and not isinstance(p.type, OpenArrayType):
             body.initialise(ir.Addr("ptr", 0, (), ir.Local("u32", i)), p.type, p.init)
     return count
@@ -233,10 +236,10 @@ def _function_result(body: Body, pou: tree.Pou) -> int | None:
 
 def _initial_scalar(body: Body, t: Type, init: tree.Expr | None) -> ir.Expr:
     if init is not None:
-        value = body.declarations.constant(init, t, "an initial value")
+        value = body.declarations.constants.value(init, t, "an initial value")
         if value is not None:
             return value.expr
-    return scalar_const(t, body.declarations.default_value(t))
+    return scalar_const(t, constant_values.default_value(t))
 
 
 # --- function blocks and the rest ------------------------------------------------------------
@@ -350,7 +353,7 @@ def _other_variables(
 def external(body: Body, block: tree.VarBlock, decl: tree.VarDecl, ident: tree.Identifier) -> None:
     t = body.declarations.resolve(decl.type)
     key = body.declarations.naming.full(ident.name, ident.span)
-    symbol = body.declarations.global_constant(key)
+    symbol = body.declarations.constants.global_symbol(key)
     symbol = symbol or body.declarations.global_symbols.get(key)
     if symbol is None:
         known = [g[2].name for g in body.declarations.globals.values()]
@@ -379,7 +382,7 @@ def external(body: Body, block: tree.VarBlock, decl: tree.VarDecl, ident: tree.I
 def _constant(
     body: Body, block: tree.VarBlock, decl: tree.VarDecl, ident: tree.Identifier
 ) -> None:
-    symbol = body.declarations.constant_symbol(block, decl, ident)
+    symbol = body.declarations.constants.symbol(block, decl, ident)
     if symbol is None:
         t = body.declarations.resolve(decl.type)
         init = decl.init or body.declarations.default_init(decl.type)

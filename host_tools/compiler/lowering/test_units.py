@@ -11,8 +11,9 @@ import math
 from collections.abc import Callable, Iterable
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.declarations import Declarations, declared, init_arguments
+from host_tools.compiler.declarations import Declarations
 from host_tools.compiler.diagnostics import Label
+from host_tools.compiler.fields import init_arguments
 from host_tools.compiler.initial import runs, write_initial
 from host_tools.compiler.lowering import construction
 from host_tools.compiler.lowering.body import Body
@@ -21,6 +22,7 @@ from host_tools.compiler.lowering.statements import statements
 from host_tools.compiler.lowering.testing import Harness
 from host_tools.compiler.source import Source, Span, position
 from host_tools.compiler.symbols import Symbol, Touch
+from host_tools.compiler.tree import declared
 from host_tools.compiler.types import UNKNOWN, Type, Unknown, size_align
 from host_tools.record import field, record
 
@@ -152,7 +154,7 @@ def _placed(names: Declarations, block: tree.TestBlock, at: int) -> tuple[Variab
             made.elsewhere.append((of, decl, ident))
             continue
         constant = "CONSTANT" in of.qualifiers
-        symbol = names.constant_symbol(of, decl, ident) if constant else None
+        symbol = names.constants.symbol(of, decl, ident) if constant else None
         if symbol is None:
             t = _type(names, decl.type)
             symbol = Symbol(ident.name, t, "static", 0, ident.span, of.kind)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from host_tools.compiler import tree
-from host_tools.compiler.declarations import Declarations, Declared, declared
+from host_tools.compiler.declarations import Declarations
 from host_tools.compiler.diagnostics import Label, Reporter
 from host_tools.compiler.heritage import own_members
 from host_tools.compiler.rules.facts import Facts
-from host_tools.compiler.tree import fold, short_name
+from host_tools.compiler.tree import Declared, declared, fold, short_name
 from host_tools.compiler.types import ArrayType, FbType, RefType, Type
 
 _OWN = ("VAR", "VAR_TEMP", "VAR_STAT")

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from host_tools.compiler import tree
-from host_tools.compiler.declarations import Declarations, declared
+from host_tools.compiler.declarations import Declarations
 from host_tools.compiler.diagnostics import Reporter
 from host_tools.compiler.lowering.notes import Notes
 from host_tools.compiler.rules import choices, conditions, flow, numbers
 from host_tools.compiler.rules.facts import REST, Event, Facts, Key, Site
 from host_tools.compiler.symbols import Symbol
-from host_tools.compiler.tree import fold
+from host_tools.compiler.tree import declared, fold
 from host_tools.compiler.types import ArrayType, FbType, RefType, StructType, Type
 
 GOES_ON, SOME_LEAVE, LEAVES = 0, 1, 2
