@@ -9,7 +9,7 @@ from host_tools.compiler.declarations import Declarations
 from host_tools.compiler.diagnostics import Label, did_you_mean
 from host_tools.compiler.lowering import expressions, methods, places, storage, variables
 from host_tools.compiler.lowering.body import Body
-from host_tools.compiler.lowering.calls import _no_parameter, _wrong_arrow
+from host_tools.compiler.lowering.parameters import no_parameter, wrong_arrow
 from host_tools.compiler.source import Span
 from host_tools.compiler.symbols import ProgramInstance, Symbol
 from host_tools.compiler.tree import declared, fold
@@ -267,10 +267,10 @@ def _field(
     symbol = symbols.get(fold(a.name.name)) if a.name is not None else None
     if symbol is None or symbol.section not in ("VAR_INPUT", "VAR_OUTPUT"):
         name = a.name if a.name is not None else tree.Identifier(a.span, a.span.text)
-        _no_parameter(body, name, instance.pou.name.name, known)
+        no_parameter(body, name, instance.pou.name.name, known)
         return None
     if a.output != (symbol.section == "VAR_OUTPUT"):
-        _wrong_arrow(body, a, symbol.name, symbol.section)
+        wrong_arrow(body, a, symbol.name, symbol.section)
         return None
     return symbol
 
@@ -296,7 +296,7 @@ def connect_in_outs(
                 f"({ident.name} := <a variable of type {t}>)",
             )
         elif a.output:
-            _wrong_arrow(body, a, ident.name, block.kind)
+            wrong_arrow(body, a, ident.name, block.kind)
         else:
             symbols[key] = _connected(body, a.value, t, symbols[key])
 

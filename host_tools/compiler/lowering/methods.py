@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 from host_tools.compiler import heritage, ir, tree
 from host_tools.compiler.diagnostics import Label, did_you_mean
-from host_tools.compiler.lowering import calls, control, expressions, places, storage, variables
+from host_tools.compiler.lowering import (
+    calls,
+    control,
+    expressions,
+    parameters,
+    passing,
+    places,
+    storage,
+    variables,
+)
 from host_tools.compiler.source import Span, position
 from host_tools.compiler.symbols import Place, PropertyUse, Value
 from host_tools.compiler.tree import fold
@@ -150,7 +159,7 @@ def set_property(body: Body, where: Place, value: Value) -> None:
         receiver = _frozen_receiver(body, receiver)
         if receiver.symbol is not None and not receiver.is_self:
             variables.note_write(body, receiver, where.span)
-    args = (calls.as_argument(where.type, value),)
+    args = (passing.as_argument(where.type, value),)
     _dispatch(body, receiver, key, use.setter, args, None, where.span)
 
 
@@ -270,7 +279,7 @@ def _call(
         calls.no_value(body, node, "give the METHOD a result type, or")
         return None
     if control.has_control(node):
-        known = [fold(p.name) for p in calls.parameters(body, method.pou)]
+        known = [fold(p.name) for p in parameters.parameters_of(body, method.pou)]
         return control.controlled(
             body, node, known, None, lambda n: _invoke(body, n, receiver, key, method)
         )

@@ -12,8 +12,8 @@ from host_tools.compiler.heritage import own_members
 from host_tools.compiler.lowering import control, edges, open_arrays
 from host_tools.compiler.lowering.actions import check_names, shared_temporaries
 from host_tools.compiler.lowering.body import Body, scalar_const
-from host_tools.compiler.lowering.calls import by_reference, parameters
 from host_tools.compiler.lowering.mocks import prologue
+from host_tools.compiler.lowering.parameters import by_reference, parameters_of
 from host_tools.compiler.lowering.sfc import lower_chart
 from host_tools.compiler.lowering.statements import statements
 from host_tools.compiler.source import Span, position
@@ -162,7 +162,7 @@ def add_symbol(body: Body, symbol: Symbol) -> None:
 
 
 def _function_parameters(body: Body, pou: tree.Pou) -> int:
-    params = parameters(body, pou)
+    params = parameters_of(body, pou)
     for p in params:
         body.new_local(p.name, "u32" if by_reference(p) else kind_of(p.type))
     result = body.declarations.resolve(pou.result) if pou.result is not None else UNKNOWN
