@@ -23,12 +23,14 @@ class KernelMailbox(Mailbox):
         count = self.count
         if not count or self._words[_MAILS]:
             return
-        base = self._base
-        at = self._at
-        uctypes.bytearray_at(base + at[0], 4 * count)[:] = memoryview(self._offsets)[:count]
-        uctypes.bytearray_at(base + at[1], 2 * count)[:] = memoryview(self._lengths)[:count]
-        used = self._used
-        uctypes.bytearray_at(base + at[2], used)[:] = memoryview(self._bytes)[:used]
+        # As bytes: MicroPython puts no wider items into a bytearray.
+        for source, to, size in zip(
+            (self._offsets, self._lengths, self._bytes),
+            self._at,
+            (4 * count, 2 * count, self._used),
+        ):
+            posted = uctypes.bytearray_at(uctypes.addressof(source), size)
+            uctypes.bytearray_at(self._base + to, size)[:] = posted
         self._used = 0
         self.count = 0
         self._words[_MAILS] = count

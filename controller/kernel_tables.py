@@ -130,7 +130,8 @@ def _telltale():
 
     for n in (7, 3, 6, 2, 5, 1, 4, 0):
         try:
-            keeper = rp2.StateMachine(n, idle)
+            # As slow as it goes: the clock divider ends at 65536.
+            keeper = rp2.StateMachine(n, idle, freq=machine.freq() // 60000)
             keeper.active(1)
         except (ValueError, OSError):
             continue

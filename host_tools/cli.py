@@ -22,6 +22,7 @@ COMMANDS = {
     "test": "run the tests that stand beside the program",
     "deploy": "put the program on a board to stay",
     "log": "show faults, statistics and slots of a board",
+    "bench": "measure scans, latencies, sizes and turn-around",
     "firmware": "make or find MicroPython for a board",
     "devices": "list boards on serial ports and what else can run programs here",
     "import": "make Structured Text of a PLCopen XML project",

@@ -24,6 +24,7 @@ ADC_FULL_SCALE = 4095
 # At full speed a 1 ms frame carries at most 19 bulk packets of 64 bytes (USB 2.0, table 5-9).
 _USB_PACKET_US = 53
 _BOOT_VIRTUAL_S = 10.0
+_CYCLE_NS = 8  # 125 MHz
 
 
 class Edge(NamedTuple):
@@ -108,6 +109,19 @@ class EmulatedPico:
                 return False
             self._advance(min(left, step_ns))
         return True
+
+    def step(self) -> tuple[int, int]:
+        """Execute one instruction, or sleep to the next alarm: (number of the exception it belongs
+        to, 0 for none, processor cycles). For measuring; slow."""
+        core = self.mcu.core
+        if core.waiting:
+            self._clock.tick(self._clock.nanos_to_next_alarm)
+            return 0, 0
+        before = core.ipsr
+        cycles = core.execute_instruction()
+        self._clock.tick(cycles * _CYCLE_NS)
+        # An exception is entered before an instruction, and left by one.
+        return max(before, core.ipsr) if before == 0 else before, cycles
 
     def wake(self) -> None:
         """Make the run call that is under way look at its predicate; for callbacks."""
