@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -55,8 +55,3 @@ def bucket_rows(histogram: Sequence[int]) -> list[tuple[str, int]]:
 def _bucket(n: int) -> str:
     low, high = (1 << n) >> 1, (1 << n) - 1
     return str(low) if low >= high else f"{low}-{high}"
-
-
-def count_rows(counts: Mapping[int, int]) -> list[tuple[str, int]]:
-    """(µs, count) of exact values; a gap of empty ones is left out."""
-    return [(str(value), count) for value, count in counts.items()]

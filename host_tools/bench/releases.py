@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from controller import image as im
@@ -160,7 +159,3 @@ def points(told: dict[str, Any], interval_us: int = 100) -> dict[str, Any]:
     """The part "ten_khz" of the report."""
     task = told["tasks"][0]
     return {"points": 64, "interval_us": interval_us, **_task(task), "fault": told["fault"]}
-
-
-def worst(values: Sequence[float]) -> float:
-    return max(values, default=0)

@@ -25,7 +25,7 @@ SLOTS = "/bench"
 
 _OPEN = """\
 import gc, json, sys, asyncio, uctypes
-s = None
+s = program = None
 sys.modules.pop('program', None)
 gc.collect()
 before = gc.mem_alloc()
@@ -33,9 +33,10 @@ from controller.session import Session
 from controller.io import machine_pins
 from controller import image as im
 s = Session({slot!r}, machine_pins(), True)
+del machine_pins
+s.slim()
 gc.collect()
-k = s.scheduler
-at = (uctypes.addressof(s.image.data), getattr(k, '_base', 0))
+at = (uctypes.addressof(s.image.data), getattr(s.scheduler, 'base', 0))
 print(json.dumps([before, gc.mem_alloc(), gc.mem_free(), at[0], at[1]]))
 """
 
@@ -83,6 +84,7 @@ sys.modules.pop('program', None)
 gc.collect()
 from controller import bundle
 manifest, image, program = bundle.load({slot!r})
+program.attach(image.data)
 now = image.now
 taken = []
 gc.disable()
