@@ -10,6 +10,12 @@ SCALARS = {
     "g": "LINT", "h": "REAL", "k": "INT", "n": "SINT", "w": "WORD",
 }  # fmt: skip
 _INTS = [name for name, kind in SCALARS.items() if kind not in ("REAL", "WORD")]
+_METHODS = (
+    "n := n + x;",
+    "n := n + x; picked := THIS^;",
+    "shared := shared + 1; n := shared;",
+    "picked := next; n := n / x;",
+)
 _COUNTERS = ("k", "n", "c", "a", "b")
 
 HEAD = """
@@ -20,6 +26,31 @@ VAR last : INT; END_VAR
 VAR_EXTERNAL shared : INT; other : DINT; END_VAR
     {body}
 END_FUNCTION_BLOCK
+INTERFACE IThing
+    METHOD Go : DINT
+    VAR_INPUT x : INT; END_VAR
+    END_METHOD
+END_INTERFACE
+FUNCTION_BLOCK One IMPLEMENTS IThing
+VAR n : DINT; next : IThing; END_VAR
+    METHOD PUBLIC Go : DINT
+    VAR_INPUT x : INT; END_VAR
+    VAR_EXTERNAL shared : INT; picked : IThing; END_VAR
+        {one}
+        Go := n;
+    END_METHOD
+    METHOD PUBLIC Link
+    VAR_INPUT other : IThing; END_VAR
+        next := other;
+    END_METHOD
+END_FUNCTION_BLOCK
+FUNCTION_BLOCK Two EXTENDS One
+    METHOD PUBLIC OVERRIDE Go : DINT
+    VAR_INPUT x : INT; END_VAR
+        n := n * 3 - x;
+        Go := n;
+    END_METHOD
+END_FUNCTION_BLOCK
 FUNCTION Halved : INT
 VAR_INPUT x : INT; END_VAR
     Halved := x / 2;
@@ -29,18 +60,20 @@ VAR_INPUT x, y : INT; END_VAR
     Quotient := x / y;
 END_FUNCTION
 PROGRAM main
-VAR_EXTERNAL shared : INT; other : DINT; END_VAR
+VAR_EXTERNAL shared : INT; other : DINT; picked : IThing; END_VAR
 VAR
+    things : ARRAY[0..3] OF IThing; one : One; two : ARRAY[0..1] OF Two; it : IThing;
     {scalars}
     list : ARRAY[0..9] OF INT; small : ARRAY[-2..4] OF SINT; blocks : ARRAY[0..3] OF Block;
     r : REF_TO INT; p : REF_TO SINT; seed : UDINT := {seed};
 END_VAR
+    one.Link({linked}); things[0] := one; things[1] := two[0]; {third} it := one; picked := two[1];
     r := REF({target}); p := REF(n);
     IF seed.%X3 THEN r := REF(list[{element}]); END_IF
     {text}
 END_PROGRAM
 CONFIGURATION config
-VAR_GLOBAL shared : INT; other : DINT; END_VAR
+VAR_GLOBAL shared : INT; other : DINT; picked : IThing; END_VAR
 TASK t(INTERVAL := T#10ms, PRIORITY := 1);
 {second}
 PROGRAM one WITH t : main;
@@ -74,6 +107,9 @@ class Loops:
             element=rng.randrange(10),
             text="\n    ".join(self.block(3, 2, False)),
             body=self.body(),
+            one=rng.choice(_METHODS),
+            linked=rng.choice(["one", "two[0]", "two[1]"]),
+            third=rng.choice(["", "things[2] := two[1]; things[3] := one;"]),
             second=SECOND if rng.randrange(2) else "",
         )
         return text + (ASIDE if SECOND in text else "")
@@ -132,7 +168,9 @@ class Loops:
 
     def statement(self, depth: int, inside: bool) -> str:
         rng = self.rng
-        pick = rng.randrange(16)
+        pick = rng.randrange(19)
+        if pick > 15:
+            return self.dispatch()
         if depth > 0 and pick < 6:
             return self.loop(depth)
         if pick < 8 and depth >= 0:
@@ -166,6 +204,18 @@ class Loops:
         if rng.randrange(2):
             return f"{name} := {name} {rng.choice('+-')} {rng.choice('1125')};"
         return f"{name} := TO_{SCALARS[name]}({self.number(2)});"
+
+    def dispatch(self) -> str:
+        rng = self.rng
+        thing = rng.choice([f"things[{self.index()}]", "things[k]", "it", "picked"])
+        calls = f"e := e + {thing}.Go({self.number(0)}); e := e + {thing}.Go(x := 1);"
+        between = [
+            "", "it := picked;", "things[1] := it;", "things[k] := one;", "k := k;",
+            "IF e > 20 THEN things[0] := two[1]; END_IF",
+        ]  # fmt: skip
+        if "k" in self.counting:
+            between.remove("k := k;")
+        return f"{calls} {rng.choice(between)} e := e - {thing}.Go(2);"
 
     def loop(self, depth: int) -> str:
         rng = self.rng

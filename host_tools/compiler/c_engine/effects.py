@@ -37,6 +37,8 @@ class Effects:
     reads: list[Range] = field(default_factory=list)
     reads_pointers: bool = False
     faults: bool = False
+    own: list[Range] = field(default_factory=list)
+    """What is written of the instance whose body it is."""
 
 
 @record(frozen=True)
@@ -94,7 +96,7 @@ class Knowledge:
         self._starts = [offset for offset, _ in program.objects]
         self._ends = [offset + size for offset, size in program.objects]
         self.functions: dict[str, Effects] = {}
-        self._taken = [
+        self.taken = [
             self._object(addr) for f in program.functions for addr in _addresses(f.body, "static")
         ]
         for f in program.functions:
@@ -103,9 +105,9 @@ class Knowledge:
 
     def _object(self, addr: ir.Addr) -> Range:
         """The variable that an address lies in: nothing made of it leads out of there."""
-        return self._around(reach(addr, 1))
+        return self.around(reach(addr, 1))
 
-    def _around(self, where: Range) -> Range:
+    def around(self, where: Range) -> Range:
         at = bisect_right(self._starts, where[0]) - 1
         if at < 0 or where[1] > self._ends[at]:
             return _EVERYWHERE
@@ -115,9 +117,11 @@ class Knowledge:
         """A callee comes before its callers."""
         found = Effects()
         for s in walk(f.body):
-            for base, where in _writes(s):
+            for base, where in writes(s):
                 if base == "static":
                     found.static.append(where)
+                elif base == "self":
+                    found.own.append(where)
                 found.pointers = found.pointers or base == "ptr"
             for base, where in _reads(s):
                 if base == "static":
@@ -141,8 +145,16 @@ class Knowledge:
                     found.reads.append(self._object(s.instance))
                 elif s.instance is not None and s.instance.base == "ptr":
                     found.pointers = found.reads_pointers = True
+                elif s.instance is not None and s.instance.base == "self":
+                    d = s.instance.offset
+                    found.own += [(low + d, high + d) for low, high in inner.own]
+                    if s.instance.terms:
+                        found.own.append(_EVERYWHERE)
+            if any(isinstance(e, ir.AddrOf) and e.addr.base == "self" for e in expressions_of(s)):
+                found.own.append(_EVERYWHERE)
         found.static = joined(found.static)
         found.reads = joined(found.reads)
+        found.own = joined(found.own)
         self.functions[f.name] = found
 
     def held(self, loop: ir.Loop, f: ir.Func) -> tuple[list[Held], list[Held]]:
@@ -194,7 +206,7 @@ class Knowledge:
             other = self.functions[task]
             ranges = [*other.static, *other.reads]
             if other.pointers or other.reads_pointers:
-                ranges += self._taken
+                ranges += self.taken
             if any(overlap(_bytes(h), where) for where in ranges):
                 return False
         return True
@@ -214,7 +226,7 @@ class Knowledge:
                 *map(_bytes, both),
                 *(w for base, w in bits if base == "static"),
             ):
-                low, high = self._around(where)
+                low, high = self.around(where)
                 new.append((into, "self", (0, high - low)))
             mine = [h for h in (stored if into is touched.written else used) if h.base == "self"]
             for where in (
@@ -223,7 +235,7 @@ class Knowledge:
                 *(w for base, w in bits if base == "self"),
             ):
                 for h in statics:
-                    low, high = self._around(_bytes(h))
+                    low, high = self.around(_bytes(h))
                     if where[0] < high - low:
                         new.append((into, "static", _bytes(h)))
         for into, base, where in new:
@@ -253,18 +265,18 @@ class Knowledge:
             used[one] = used.get(one, 0) + weight
             stored.add(one)
         else:
-            for base, where in _writes(s):
+            for base, where in writes(s):
                 if base in spoilt:
                     spoilt[base].append(where)
                 elif base == "ptr":
                     spoilt["self"].append(_EVERYWHERE)
-                    spoilt["static"] += self._taken
+                    spoilt["static"] += self.taken
         for base, where in _reads(s, fixed=False):
             if base in seen:
                 seen[base].append(where)
             elif base == "ptr":
                 seen["self"].append(_EVERYWHERE)
-                seen["static"] += self._taken
+                seen["static"] += self.taken
         if isinstance(s, ir.Call):
             self._call(s, touched)
 
@@ -282,13 +294,13 @@ class Knowledge:
         spoilt["static"] += inner.static
         seen["static"] += inner.reads
         if inner.pointers:
-            spoilt["static"] += self._taken
+            spoilt["static"] += self.taken
         if inner.reads_pointers:
-            seen["static"] += self._taken
+            seen["static"] += self.taken
         if s.instance is not None and s.instance.base == "static":
             spoilt["static"].append(self._object(s.instance))
         elif s.instance is not None and s.instance.base == "ptr":
-            spoilt["static"] += self._taken
+            spoilt["static"] += self.taken
 
 
 def unchanged(loop: ir.Loop, held: Container[Held]) -> list[ir.Expr]:
@@ -387,7 +399,7 @@ def _is_fixed(addr: ir.Addr) -> bool:
     return addr.base in ("static", "self") and not addr.terms
 
 
-def _writes(s: ir.Stmt) -> Iterator[tuple[str, Range]]:
+def writes(s: ir.Stmt) -> Iterator[tuple[str, Range]]:
     """Base and bytes of what a statement itself writes."""
     match s:
         case ir.Store(addr=addr, value=value):

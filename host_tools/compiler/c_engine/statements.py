@@ -12,6 +12,7 @@ from host_tools.compiler.c_engine.expressions import access, address, ordered, p
 from host_tools.compiler.c_engine.ranges import at_head, bounds, checked, learn
 from host_tools.compiler.c_engine.scope import Callable, Place, Scope, room
 from host_tools.compiler.c_engine.text import COND, CTYPE, HELD, UNIT, EngineError, integer
+from host_tools.compiler.c_engine.values import Values
 from host_tools.compiler.ir_walk import addr_may_fault, int_const, may_fault, walk, walk_expr
 from host_tools.record import record
 
@@ -44,6 +45,7 @@ class FunctionPrinter:
         self.scope = Scope(program, func, callables)
         self.lines: list[str] = []
         self._level = 1
+        self._values = Values(known)
         self._around: list[_Exits] = []
         self._loops = 0
         self._failing = 0
@@ -129,7 +131,9 @@ class FunctionPrinter:
         self._level += 1
         scope = self.scope
         places, ranges = dict(scope.places), dict(scope.ranges)
+        values = self._values.saved()
         self._block(block)
+        self._values.merge(values)
         # What was found inside may not be reached; what was changed there is not known.
         scope.places = {k: v for k, v in places.items() if scope.places.get(k) == v}
         scope.ranges = ranges
@@ -141,6 +145,7 @@ class FunctionPrinter:
         for one in changed:
             if isinstance(one, Held):
                 self.scope.ranges.pop(one, None)
+        self._values.forget(changed)
         if not self.scope.places:
             return
         kept = {}
@@ -165,10 +170,12 @@ class FunctionPrinter:
                 case ir.Store(addr=addr, value=value) if not addr.terms:
                     changed.add(Held(addr.base, addr.offset, value.kind))
         self._forget(changed)
+        self._values.after_all(block)
 
     def _block(self, block: tuple[ir.Stmt, ...]) -> None:
         for s in block:
             self._statement(s)
+            self._values.after(s)
             if isinstance(s, ir.Break | ir.Continue | ir.Return | ir.RaiseFault):
                 break  # the rest is never reached
 
@@ -240,11 +247,16 @@ class FunctionPrinter:
                 self.scope.places[known] = name, v.addr.offset
             return
         self._forget({index})
+        if index not in scope.references and (same := self._values.find(v)) is not None:
+            self._values.note(index, v, scope.held)
+            self._simple(f"{scope.locals[index]} = {scope.locals[same]};")
+            return
         name, text = self.scope.locals[index], value(v, self.scope).text
         if v.kind in UNIT:
             kept = "room_result" if index == self.func.result else f"room_{name}"
             text = f"str_keep({kept}, {text}, {UNIT[v.kind]})"
         self._simple(f"{name} = {text};")
+        self._values.note(index, v, scope.held)
         checked(v, scope.ranges, scope.held)
 
     def _store(self, s: ir.Store) -> None:
@@ -443,6 +455,7 @@ class FunctionPrinter:
         scope.owed.clear()
         scope.places.clear()
         scope.ranges.clear()
+        self._values.known.clear()
         scope.fail = 0
         self._level -= 1
         self._line("}")
