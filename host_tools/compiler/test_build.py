@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.compilation import Linker, Options
+from host_tools.compiler.compilation import Options
 from host_tools.compiler.coverage import Point, instrument
 from host_tools.compiler.diagnostics import Reporter
+from host_tools.compiler.linker import Linker
 from host_tools.compiler.lowering.configuration import TaskPlan, configure
+from host_tools.compiler.lowering.tasks import Tasks
 from host_tools.compiler.lowering.test_units import (
     Case,
     TestFile,
@@ -89,7 +91,7 @@ class TestLinker(Linker):
     def _take(self, t: Type) -> int:
         """Space for a value, with the capacity of a string."""
         offset = self.image.take(t)
-        self.constants[offset, -1] = (offset, t, None)
+        self.allocation.constants[offset, -1] = (offset, t, None)
         return offset
 
     def _lower_tests(self) -> None:
@@ -107,8 +109,7 @@ class TestLinker(Linker):
         self._find_instantiated()
         lowered = lower_tests(self._body, self.tests, h)
         for name, (func, touch) in lowered.items():
-            self.functions[name] = replace(func, name=name)
-            self.touches[name] = touch
+            self.functions.add(name, replace(func, name=name), touch)
         self.suite = Suite(
             self.tests,
             h.assertions,
@@ -120,10 +121,9 @@ class TestLinker(Linker):
             h.impossible,
         )
 
-    def _task_function(self, plan: TaskPlan, name: str) -> tuple[ir.Func, Touch]:
+    def _task_function(self, tasks: Tasks, plan: TaskPlan, name: str) -> tuple[ir.Func, Touch]:
         assert self.harness is not None
         made = lower_choice(self._body, self.tests, self.harness, name)
         for other, (func, touch) in made.items():
-            self.functions[other] = replace(func, name=other)
-            self.touches[other] = touch
-        return self.functions[name], self.touches[name]
+            self.functions.add(other, replace(func, name=other), touch)
+        return self.functions.made[name], self.functions.touches[name]

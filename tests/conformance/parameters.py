@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from host_tools.compiler.compilation import DEFAULT_BUDGET, MAX_ADDRESS
+from host_tools.compiler.compilation import DEFAULT_BUDGET
 from host_tools.compiler.fields import MAX_BYTES
+from host_tools.compiler.located import MAX_ADDRESS
 from host_tools.compiler.lowering.sfc_networks import MAX_SITUATIONS
 from host_tools.compiler.syntax.cursor import MAX_HEIGHT, MAX_NESTING
 from host_tools.compiler.type_specs import MAX_STRING

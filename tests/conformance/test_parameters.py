@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from host_tools.compiler.compilation import MAX_ADDRESS, compile_sources
+from host_tools.compiler.compilation import compile_sources
 from host_tools.compiler.fields import MAX_BYTES
+from host_tools.compiler.located import MAX_ADDRESS
 from host_tools.compiler.source import Source
 from host_tools.compiler.syntax.cursor import MAX_HEIGHT, MAX_NESTING
 from host_tools.compiler.type_specs import MAX_STRING
