@@ -271,10 +271,27 @@ def _cast(kind: str, t: Text) -> Text:
 
 def _binary(e: ir.Binary, scope: Scope) -> Text:
     op, kind = e.op, e.kind
+    if kind == "b1" and op == "and":
+        # In one instruction, where C would have a test and a branch; BOOLs are 0 or 1.
+        turned, other = (e.a, e.b) if _is_not(e.a) else (e.b, e.a)
+        if _is_not(turned) and not _is_not(other):
+            assert isinstance(turned, ir.Unary)
+            text = f"{value(other, scope).at(SHIFT)} & ~{value(turned.x, scope).at(SIGN)}"
+            if not may_fault(turned) or not may_fault(other):
+                return Text(text, BIT)
     (a, b), declared = ordered([e.a, e.b], scope)
     t = _operation(e, a, b, scope)
-    assert kind or op
     return in_order(declared, t.text, t.prec)
+
+
+def _is_not(e: ir.Expr) -> bool:
+    """NOT of a BOOL that is read from somewhere."""
+    return (
+        isinstance(e, ir.Unary)
+        and e.op == "not"
+        and isinstance(e.x, ir.Load | ir.LoadBit | ir.Local)
+        and e.x.kind == "b1"
+    )
 
 
 def _operation(e: ir.Binary, a: Text, b: Text, scope: Scope) -> Text:
