@@ -198,9 +198,9 @@ class Knowledge:
         """No other task, which could come between, has to do with it."""
         if len(self._by_task) < 2:
             return True
-        if h.base != "static" or sum(f.name in names for names in self._by_task.values()) != 1:
+        if h.base != "static" or sum(f.name in names for _, names in self._by_task) != 1:
             return False
-        for task, names in self._by_task.items():
+        for task, names in self._by_task:
             if f.name in names:
                 continue
             other = self.functions[task]
@@ -337,20 +337,21 @@ def unchanged(loop: ir.Loop, held: Container[Held]) -> list[ir.Expr]:
     return found[:MOST_SAME]
 
 
-def _reached(program: ir.Program) -> dict[str, set[str]]:
-    """The functions that each task may run, by the name of the task's own."""
+def _reached(program: ir.Program) -> list[tuple[str, set[str]]]:
+    """The function of each task, and the names of all that it may run."""
     calls = {
         f.name: {s.func for s in walk(f.body) if isinstance(s, ir.Call)} for f in program.functions
     }
-    found: dict[str, set[str]] = {}
-    for n, task in enumerate(program.tasks):
-        names, open_ = set(), [task.func]
+    found: list[tuple[str, set[str]]] = []
+    for task in program.tasks:
+        names: set[str] = set()
+        open_ = [task.func]
         while open_:
             name = open_.pop()
             if name not in names:
                 names.add(name)
                 open_ += calls.get(name, ())
-        found[task.func if task.func not in found else f"{task.func} {n}"] = names
+        found.append((task.func, names))
     return found
 
 
