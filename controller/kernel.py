@@ -60,6 +60,7 @@ class Kernel:
         self._enter = made.enter
         self.image = made.image
         self._mailbox = None
+        self.trace = None  # the one that is being taken: controller.kernel_trace
         self._started = False
         self._priorities = None
 

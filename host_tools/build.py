@@ -139,17 +139,20 @@ class Program:
         from host_tools.bundle import Bundle, initial_part
         from host_tools.mpy import compile_mpy
 
-        manifest = self.manifest()
+        manifest, depth = self.manifest(), None
         if self.engine == "native":
-            from host_tools.native.module import program_module
+            from host_tools.native.module import build_module
 
             architecture = architecture or self._architecture()
             manifest["architecture"] = architecture
             # The kernel is written for the RP2040; others run machine code portably.
             kernel = architecture == "armv6m"
             manifest["kernel"] = kernel
-            module = program_module(self.ir, self.source_names, architecture, kernel)
-            program = {"program.mpy": module}
+            module = build_module(self.ir, self.source_names, architecture, kernel)
+            if module.depth is not None:
+                manifest["stack"] = [module.depth.total, module.depth.room]
+                depth = module.depth
+            program = {"program.mpy": module.mpy}
         else:
             source = self.python()
             program = {
@@ -158,9 +161,9 @@ class Program:
             }
         parts = program | {
             "initial": initial_part(self.ir.initial),
-            "layout.json": json.dumps(self.layout, separators=(",", ":")).encode(),
+            "layout.json": _layout_part(self.layout),
         }
-        return Bundle(manifest, parts)
+        return Bundle(manifest, parts, depth)
 
     def _architecture(self) -> str:
         """That of the project's board, or of this computer's MicroPython."""
@@ -170,6 +173,54 @@ class Program:
         from host_tools.native.module import host_architecture
 
         return host_architecture()
+
+
+_COLUMNS = ("path", "type", "offset", "section", "retain", "bit")
+
+
+def _layout_part(layout: dict[str, Any]) -> bytes:
+    """The layout with a row for each variable, by _COLUMNS: half as long as with their names."""
+    rows = []
+    for variable in layout["vars"]:
+        row = [variable.get(name) for name in _COLUMNS]
+        row += [variable[name] for name in sorted(set(variable) - set(_COLUMNS))]
+        while row[-1] is None:
+            row.pop()
+        rows.append(row)
+    return json.dumps({**layout, "vars": rows}, separators=(",", ":")).encode()
+
+
+def chosen_engine(project: Project, target: str = "") -> tuple[str, str]:
+    """("python" or "native", and a note where it is not the one that would be best), for a run on
+    `target`, or for the project's board. "auto" is native where the board has the scan kernel."""
+    wiring = project.wiring
+    if wiring.engine != "auto":
+        return wiring.engine, ""
+    kernel = wiring.board is not None and wiring.board.kernel
+    if target in ("host", "micropython", "pico"):
+        kernel = target == "pico"
+    if not kernel:
+        return "python", ""
+    from importlib.util import find_spec
+
+    if find_spec("ziglang") is None:
+        return "python", (
+            "the python engine runs this: machine code and the scan kernel need ziglang "
+            "(pip install ziglang)"
+        )
+    return "native", ""
+
+
+def with_engine(project: Project, target: str = "") -> Project:
+    """The project with its engine chosen, a note said where it is not the best one."""
+    import sys
+
+    from host_tools.record import replace
+
+    engine, note = chosen_engine(project, target)
+    if note:
+        print(f"note: {note}", file=sys.stderr)
+    return replace(project, wiring=replace(project.wiring, engine=engine))
 
 
 def check(project: Project, rules: bool = False, tests: bool = False) -> Checked:
@@ -220,7 +271,7 @@ def _check_floats(project: Project, compilation: Compilation, reporter: Reporter
     board, program = project.wiring.board, compilation.program
     if board is None or program is None or board.floats == "double" or not program.uses_lreal:
         return
-    if project.wiring.engine == "native":
+    if chosen_engine(project)[0] == "native":
         return
     span = _first_lreal(compilation)
     wiring = project.wiring.source

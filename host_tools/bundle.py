@@ -20,10 +20,12 @@ SUFFIX = ".taktb"
 
 @record(frozen=True)
 class Bundle:
-    """`manifest` with its "parts", and their contents by name."""
+    """`manifest` with its "parts", and their contents by name. `depth` of the stack is known
+    where it was built here, for the scan kernel."""
 
     manifest: dict[str, Any]
     parts: dict[str, bytes]
+    depth: Any = None
 
     def pack(self) -> bytes:
         """The bytes of the file; the same for the same content."""

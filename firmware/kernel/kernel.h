@@ -163,6 +163,12 @@ WORD_OF(scan_task, single, 20); WORD_OF(scan_task, single_mask, 21);
 WORD_OF(scan_task, inputs, 23); WORD_OF(scan_task, outputs, 24);
 WORD_OF(scan_task, analogue_inputs, 25); WORD_OF(scan_task, analogue_outputs, 26);
 WORD_OF(scan_task, fault_changes, 27); WORD_OF(scan_task, fault_count, 28);
+WORD_OF(trace, task, 0); WORD_OF(trace, state, 1); WORD_OF(trace, signals, 2); WORD_OF(trace, rows, 3);
+WORD_OF(trace, row, 4); WORD_OF(trace, after, 5); WORD_OF(trace, filled, 6);
+WORD_OF(trace, before, 7); WORD_OF(trace, trigger, 8); WORD_OF(trace, trigger_size, 9);
+WORD_OF(trace, trigger_signed, 10); WORD_OF(trace, compare, 11); WORD_OF(trace, threshold, 12);
+WORD_OF(trace, last, 13); WORD_OF(trace, armed, 14); WORD_OF(trace, ring, 15);
+WORD_OF(trace, where, 16);
 _Static_assert(sizeof(kernel) == 4 * 46 && sizeof(scan_task) == 4 * 30, "words");
 
 enum { MAGIC = 0x544B5441, GUARD_US = 500 };

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from host_tools.build import bundle_path, compile
+from host_tools.build import bundle_path, compile, with_engine
 from host_tools.commands import tell_warnings
 from host_tools.project import load
 from host_tools.render import Progress, diagnostic_json
@@ -29,7 +29,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    project = load(*options.paths, engine=options.engine)
+    project = with_engine(load(*options.paths, engine=options.engine))
     path = bundle_path(project, options.output)
     with Progress(f"compiling {project.name}"):
         program = compile(project)
@@ -45,6 +45,8 @@ def run(options: argparse.Namespace) -> int:
                     "name": program.project.name,
                     "layout": program.layout["hash"],
                     "image_size": program.ir.image_size,
+                    "engine": program.engine,
+                    "stack": bundle.manifest.get("stack"),
                     "parts": sizes,
                     "diagnostics": [diagnostic_json(d) for d in program.diagnostics],
                 }
@@ -57,5 +59,7 @@ def run(options: argparse.Namespace) -> int:
             f"{sizes['program.mpy']} bytes, image {program.ir.image_size} bytes, "
             f"layout {program.layout['hash']}"
         )
+        if bundle.depth is not None:
+            print(f"stack: {bundle.depth.text()}")
     sys.stdout.flush()
     return 0

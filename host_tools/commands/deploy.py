@@ -10,6 +10,7 @@ from typing import Any
 
 from host_tools.bundle import SUFFIX, Bundle, read_bundle
 from host_tools.commands import tell_warnings
+from host_tools.commands.build import add_engine
 from host_tools.commands.run import check_target
 from host_tools.failure import DEVICE, USAGE, Failure
 from host_tools.render import Progress
@@ -31,6 +32,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "path", metavar="PROJECT|BUNDLE", nargs="?", help="default: the project here"
     )
     parser.add_argument("--on", metavar="PORT", help="the port, in place of the first argument")
+    add_engine(parser)
     parser.add_argument(
         "--replace-main",
         action="store_true",
@@ -61,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
             USAGE,
         )
     check_target(port)
-    bundle, board = _bundle(path)
+    bundle, board = _bundle(path, options.engine)
     if bundle.manifest["board"] == "host":
         raise Failure(
             "the project is for board 'host', which is this computer",
@@ -75,14 +77,14 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _bundle(path: str | None) -> tuple[Bundle, Board | None]:
+def _bundle(path: str | None, engine: str | None) -> tuple[Bundle, Board | None]:
     if path is not None and path.endswith(SUFFIX):
         bundle = read_bundle(Path(path))
         return bundle, load_board(bundle.manifest["board"])
-    from host_tools.build import compile
+    from host_tools.build import compile, with_engine
     from host_tools.project import load
 
-    project = load(path) if path is not None else load()
+    project = with_engine(load(path, engine=engine) if path else load(engine=engine))
     with Progress(f"compiling {project.name}"):
         program = compile(project)
     tell_warnings(program.diagnostics)
@@ -130,6 +132,7 @@ def _report(
                     "name": manifest["name"],
                     "version": manifest["version"],
                     "layout": manifest["layout"],
+                    "engine": manifest["engine"],
                     "slot": done.slot,
                     "machine": firmware.machine,
                     "micropython": version,
@@ -144,7 +147,8 @@ def _report(
     print(f"{firmware.machine}, MicroPython {version}, on {port}")
     print(f"runtime: {'copied' if done.runtime_copied else 'already there'}")
     print(
-        f"{manifest['name']} {manifest['version']} runs from slot {done.slot}: "
+        f"{manifest['name']} {manifest['version']} runs from slot {done.slot}, "
+        f"{manifest['engine']} engine: "
         f"{done.message['releases']} releases, {done.message.get('mem_free')} bytes free"
     )
     if again is not None:

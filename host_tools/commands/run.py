@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from host_tools.build import Program, compile
+from host_tools.build import Program, compile, with_engine
 from host_tools.commands import tell_warnings
 from host_tools.commands.build import add_engine
 from host_tools.duration import parse_duration
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.trace_crc and not options.json:
         raise Failure("--trace-crc goes with --json", "add --json", USAGE)
-    project = load(*options.paths, engine=options.engine)
+    project = with_engine(load(*options.paths, engine=options.engine), options.on)
     with Progress(f"compiling {project.name}"):
         program = compile(project)
     tell_warnings(program.diagnostics)
@@ -184,7 +184,10 @@ def _print(
             shown["servers"] = result.servers
         print(json.dumps(shown))
         return
-    title = f"{program.project.name} on {options.on}, {request.clock} clock"
+    engine = f"{program.engine} engine, "
+    if program.engine == "python" and options.on in ("host", "micropython"):
+        engine = ""
+    title = f"{program.project.name} on {options.on}, {engine}{request.clock} clock"
     if result.interrupted:
         title += ", interrupted"
     print_result(None if result.shown else result.image, variables, shown, title)

@@ -11,6 +11,7 @@ from host_tools.compiler.c_engine import EngineError, emit
 from host_tools.failure import Failure
 from host_tools.mpy import compile_mpy
 from host_tools.native.mpy import with_machine_code
+from host_tools.native.stack import Depth, depth_of
 from host_tools.native.toolchain import compile_c, zig
 from host_tools.record import record, replace
 
@@ -128,17 +129,40 @@ def program_module(
 ) -> bytes:
     """The .mpy of module `program`; `names` are the sources' names as a fault shows them. With the
     scan kernel, or without. Raises Failure."""
+    return build_module(program, names, architecture, kernel).mpy
+
+
+@record(frozen=True)
+class Module:
+    """The .mpy, and how deep the stack gets where that is known: with the scan kernel."""
+
+    mpy: bytes
+    depth: Depth | None
+
+
+def build_module(program: ir.Program, names: list[str], architecture: str, kernel: bool) -> Module:
+    """As program_module. Raises Failure, also where the board has not enough stack."""
     source = _MODULE.format(sources=", ".join(names), fault_at=_FAULT_AT, fault_end=_FAULT_AT + 4)
     for number, task in enumerate(program.tasks):
         name = "".join(c if c.isprintable() else "?" for c in task.name)
         source += _TASK.format(name=name, number=number)
     source += f"\nTASKS = ({''.join(f'task_{n}, ' for n in range(len(program.tasks)))})\n"
-    code = machine_code(replace(program, sources=tuple(names)), architecture, kernel)
-    return with_machine_code(compile_mpy(source, "program.py"), 0, code, architecture)
+    code, elf = _made(replace(program, sources=tuple(names)), architecture, kernel)
+    mpy = with_machine_code(compile_mpy(source, "program.py"), 0, code, architecture)
+    if not kernel:
+        return Module(mpy, None)
+    timed = {task.priority for task in program.tasks if task.interval_ns or task.single}
+    free = any(not task.interval_ns and not task.single for task in program.tasks)
+    return Module(mpy, depth_of(elf, len(timed) + free))
 
 
 def machine_code(program: ir.Program, architecture: str, kernel: bool = False) -> bytes:
     """Position-independent code whose first byte is its entry. Raises Failure."""
+    return _made(program, architecture, kernel)[0]
+
+
+def _made(program: ir.Program, architecture: str, kernel: bool) -> tuple[bytes, bytes]:
+    """The code, and the ELF file it is from."""
     target = TARGETS.get(architecture)
     if target is None:
         known = ", ".join(TARGETS)
@@ -156,17 +180,21 @@ def machine_code(program: ir.Program, architecture: str, kernel: bool = False) -
     flags = (*chosen, *target.flags, "-c", "-ffunction-sections", "-fdata-sections")
     tail = _KERNEL.read_text(encoding="utf-8") + _KERNEL_ENTRY if kernel else _ENTRY
     code = compile_c(text + tail, flags, ".o")
-    made = {linked(code, (*chosen, *target.routines), place) for place in _PLACES}
-    if len(made) != 1:
+    pairs = [_linked(code, (*chosen, *target.routines), place) for place in _PLACES]
+    if len({flat for flat, _ in pairs}) != 1:
         raise Failure(
             f"the machine code for {architecture} would depend on its place in memory",
             "this is a fault of Takt: please report it with the program; use --engine python",
         )
-    return made.pop()
+    return pairs[0]
 
 
 def linked(code: Path, chosen: tuple[str, ...], place: int) -> bytes:
     """The bytes of an object file linked to begin at `place`."""
+    return _linked(code, chosen, place)[0]
+
+
+def _linked(code: Path, chosen: tuple[str, ...], place: int) -> tuple[bytes, bytes]:
     with tempfile.TemporaryDirectory(prefix="takt-") as name:
         folder = Path(name)
         (folder / "flat.ld").write_text(_SCRIPT.format(base=place))
@@ -175,4 +203,4 @@ def linked(code: Path, chosen: tuple[str, ...], place: int) -> bytes:
             folder,
         )
         zig(["objcopy", "-O", "binary", "made.elf", "made.bin"], folder)
-        return (folder / "made.bin").read_bytes()
+        return (folder / "made.bin").read_bytes(), (folder / "made.elf").read_bytes()

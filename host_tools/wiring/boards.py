@@ -32,7 +32,8 @@ class Pin:
 @record(frozen=True)
 class Board:
     """`floats` is the precision of Python floats in stock firmware; `firmware` the board's name in
-    the MicroPython source tree; `usb` the vendor:product ids it shows when MicroPython runs."""
+    the MicroPython source tree; `kernel`: firmware/kernel/ is written for this chip; `usb` the
+    vendor:product ids it shows when MicroPython runs."""
 
     name: str
     title: str
@@ -40,6 +41,7 @@ class Board:
     floats: str
     firmware: str = ""
     native: str = ""
+    kernel: bool = False
     ram_kib: int = 0
     flash_kib: int = 0
     network: bool = False

@@ -218,9 +218,9 @@ def test_build_writes_the_same_bundle_again(
 ) -> None:
     from host_tools.bundle import read_bundle
 
-    assert main(["build", "demo"]) == 0
+    assert main(["build", "demo", "--engine", "python"]) == 0
     first = Path("demo/build/demo.taktb").read_bytes()
-    assert main(["build", "demo", "-o", "elsewhere/b.taktb"]) == 0
+    assert main(["build", "demo", "--engine", "python", "-o", "elsewhere/b.taktb"]) == 0
     assert Path("elsewhere/b.taktb").read_bytes() == first
     bundle = read_bundle(Path("elsewhere/b.taktb"))
     assert bundle.manifest["name"] == "demo"
@@ -249,6 +249,34 @@ def test_build_with_machine_code_writes_the_same_bundle_again(
     assert list(bundle.parts) == ["program.mpy", "initial", "layout.json"]
     # The header of a .mpy: version 6.3 for ARMv6-M.
     assert bundle.parts["program.mpy"][:3] == bytes((0x4D, 6, 4 << 2 | 3))
+
+
+def test_the_board_with_the_kernel_gets_machine_code_unless_told_otherwise(
+    demo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def built(*more: str) -> dict[str, Any]:
+        capsys.readouterr()
+        assert main(["build", "demo", "--json", *more]) == 0
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return found
+
+    native = built()
+    assert native["engine"] == "native"
+    assert 0 < native["stack"][0] < native["stack"][1]
+    assert built("--engine", "python")["engine"] == "python"
+    wiring = (demo / "takt.toml").read_text(encoding="utf-8")
+    (demo / "takt.toml").write_text(wiring.replace('"pico"', '"pico2"'), encoding="utf-8")
+    assert built()["engine"] == "python"
+    found = built("--engine", "native")
+    assert (found["engine"], found["stack"]) == ("native", None)
+    (demo / "takt.toml").write_text(wiring, encoding="utf-8")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    capsys.readouterr()
+    assert main(["build", "demo"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.count("ziglang") == 2
+    assert captured.err.count("note: the python engine runs this") == 1
+    assert "byte code" in captured.out
 
 
 # --- run -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from host_tools.compiler import c_engine, compile_sources
 from host_tools.compiler.source import Source
 from host_tools.failure import Failure
 from host_tools.mpy import compile_mpy
-from host_tools.native.module import TARGETS, machine_code
+from host_tools.native.module import TARGETS, build_module, machine_code
 from host_tools.native.mpy import MpyError, with_machine_code
 from tests.conformance import generate
 from tests.conformance.agreement import compiled
@@ -158,3 +158,34 @@ def test_a_module_that_is_cut_off_is_refused(cut: int) -> None:
         with_machine_code(module[:cut], 0, b"x", "x64")
     with pytest.raises(MpyError, match="machine code already"):
         with_machine_code(with_machine_code(module, 0, b"x", "x64"), 1, b"y", "x64")
+
+
+DEEP = """\
+FUNCTION tail : STRING[{length}]
+VAR_INPUT s : STRING[{length}]; END_VAR
+    tail := CONCAT(RIGHT(s, 1), s);
+END_FUNCTION
+PROGRAM main
+VAR s : STRING[{length}] := 'a'; END_VAR
+    s := tail(s);
+END_PROGRAM
+"""
+
+
+def test_the_depth_of_the_stack_is_known(tmp_path: Path) -> None:
+    depths = []
+    for length in (80, 200):
+        program = compiled(f"deep{length}", DEEP.format(length=length), tmp_path)
+        depth = build_module(program.ir, program.source_names, "armv6m", True).depth
+        assert depth is not None
+        assert depth.scan == sum(frame for _, frame in depth.chain)
+        assert depth.chain[0][0] == "takt_level"
+        assert depth.scan < depth.total <= depth.room
+        depths.append(depth.scan)
+    assert depths[1] - depths[0] >= 120
+    program = compiled("deep", DEEP.format(length=4000), tmp_path)
+    with pytest.raises(Failure, match="bytes of stack") as failed:
+        build_module(program.ir, program.source_names, "armv6m", True)
+    assert "takt_level" in failed.value.help
+    # Without the kernel the stack is Python's matter.
+    assert build_module(program.ir, program.source_names, "armv6m", False).depth is None

@@ -346,6 +346,9 @@ def test_a_mistake_is_told_where_it_is(project: Any, wiring: str, code: str, hel
 def test_lreal_is_refused_on_boards_with_single_precision(project: Any) -> None:
     program = "PROGRAM main\nVAR sum : LREAL; END_VAR\nsum := sum + 0.5;\nEND_PROGRAM\n"
     folder = project("", program)
+    # The board with the scan kernel has the native engine by itself.
+    assert check(load(folder)).ok
+    (folder / "takt.toml").write_text(HEAD.replace("pico", "pico2"), encoding="utf-8")
     (diagnostic,) = check(load(folder)).diagnostics
     assert diagnostic.code == "E0620"
     assert diagnostic.span.line == 2
