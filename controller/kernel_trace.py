@@ -1,4 +1,4 @@
-"""The trace of the scan kernel: samples of signals around a trigger, taken in the scans themselves.
+"""The trace of the scan kernel: samples of signals around a trigger, taken in the scans.
 
     trace = Trace(kernel, task=0, signals=[(424, 2), (1016, 4)], rows=200, before=50,
                   trigger=(424, 2, True, ">", 1000))
@@ -6,9 +6,9 @@
     if trace.complete(): rows = trace.read()
 
 A signal is (offset, bytes) of the image. The trigger is (offset, bytes, signed, how, threshold);
-`how` is ">" when the value rises above the threshold, "<" when it falls below, "=" when it is that,
-"" at once. `before` rows are there before the row that triggers. What is read are the bits of the
-signals: who asked for them knows their types.
+`how` is ">" when the value rises above the threshold, "<" when it falls below, "=" when it is
+that, "" at once. `before` rows are there before the row that triggers. What is read are the bits
+of the signals: who asked for them knows their types.
 """
 
 import uctypes
@@ -89,7 +89,7 @@ class Trace:
         self._kernel.words[_TRACE] = 0
 
     def read(self):
-        """The rows so far, the oldest first: (ns of the release, low 32 bits, then the signals)."""
+        """The rows so far, the oldest first: low 32 bits of the release in ns, the signals."""
         words = self._words
         wide = words[_SIGNALS] + 1
         rows = words[_ROWS]
