@@ -39,6 +39,10 @@ _SIGNALS_MAX = const(16)
 _HOW = ("", ">", "<", "=")
 
 
+def _view(address, count):
+    return uctypes.struct(address, (uctypes.ARRAY | 0, uctypes.UINT32 | count))
+
+
 class Trace:
     """A trace that is being taken; one at a time. Raises ValueError for what it cannot take."""
 
@@ -59,8 +63,7 @@ class Trace:
         count = _WORDS + rows * (len(signals) + 1)
         self._block = block = bytearray(4 * count + 4)
         base = uctypes.addressof(block) + 3 & ~3
-        layout = (uctypes.ARRAY | 0, uctypes.UINT32 | count)
-        self._words = words = uctypes.struct(base, layout)
+        self._words = words = _view(base, count)
         words[_TASK] = task
         words[_SIGNALS] = len(signals)
         words[_ROWS] = rows
