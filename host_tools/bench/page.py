@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from host_tools.bench.report import bars_of, phases, report_text, speed_table
+from host_tools.bench.report import bars_of, phases, remarks, report_text, speed_table
 
 _STYLE = """\
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c2733; max-width: 62rem; margin: 2rem auto;
@@ -111,6 +111,11 @@ def _determinism(part: dict[str, Any]) -> list[str]:
             f"{phase['max_us']} µs.</p>"
         )
         found.append(histogram(bars_of(phase)))
+        rows = "".join(f"<li>{escape(text)}</li>" for text in remarks(phase))
+        found.append(f"<ul>{rows}</ul>")
+    if "stall" in part:
+        stall = part["stall"]
+        found.append(f"<p>Longest stall {stall['us']} µs: {escape(stall['cause'])}.</p>")
     return found
 
 

@@ -62,9 +62,9 @@ SPEED_COLUMNS = {
     "cycles_python": "python",
     "ratio": "ratio to C",
     "code_c": "code C",
-    "code_native": "native",
+    "code_native": "code native",
     "data_c": "data C",
-    "data_native": "native",
+    "data_native": "data native",
     "ns_native": "native, ns",
     "ns_python": "python, ns",
     "us_native": "native, µs",
@@ -112,6 +112,29 @@ def bars_of(phase: dict[str, Any]) -> list[tuple[str, int]]:
     return bucket_rows(phase["histogram"])
 
 
+def remarks(phase: dict[str, Any]) -> list[str]:
+    """What else is to be said of a run."""
+    found = []
+    if "flash" in phase and phase["flash"]["releases"]:
+        flash = phase["flash"]
+        found.append(
+            f"during flash operations: {flash['releases']} releases, longest {flash['max_us']} µs"
+        )
+    if "edges" in phase:
+        edges = phase["edges"]
+        found.append(
+            f"{edges['edges']} edges seen from outside, {edges['min_us']} to {edges['max_us']} µs "
+            f"after their release; start of scan to edge agrees within {edges['spread_us']} µs"
+        )
+    if "load" in phase:
+        load = phase["load"]
+        found.append(
+            f"beside: {load['rounds']} collections, {load['requests']} requests, "
+            f"{load['files']} files written"
+        )
+    return found
+
+
 def _determinism(part: dict[str, Any]) -> list[str]:
     lines = ["Determinism: latency of the fastest task's releases, µs"]
     for title, phase in phases(part):
@@ -125,25 +148,7 @@ def _determinism(part: dict[str, Any]) -> list[str]:
         for label, count in rows:
             bar = "█" * max(1, round(_WIDTH * count / most))
             lines.append(f"    {label:>7} {bar} {count}")
-        if "flash" in phase and phase["flash"]["releases"]:
-            flash = phase["flash"]
-            lines.append(
-                f"    during flash operations: {flash['releases']} releases, "
-                f"longest {flash['max_us']} µs"
-            )
-        if "edges" in phase:
-            edges = phase["edges"]
-            lines.append(
-                f"    {edges['edges']} edges seen from outside, {edges['min_us']} to "
-                f"{edges['max_us']} µs after their release; "
-                f"start of scan to edge agrees within {edges['spread_us']} µs"
-            )
-        if "load" in phase:
-            load = phase["load"]
-            lines.append(
-                f"    beside: {load['rounds']} collections, {load['requests']} requests, "
-                f"{load['files']} files written"
-            )
+        lines += [f"    {text}" for text in remarks(phase)]
     if "stall" in part:
         lines.append(f"  longest stall {part['stall']['us']} µs: {part['stall']['cause']}")
     return lines
