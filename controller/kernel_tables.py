@@ -95,6 +95,15 @@ class _Space:
         return self.address(index)
 
 
+def _fits(size):
+    # In a frame of its own: what is left on the stack keeps memory from being collected.
+    try:
+        bytearray(size)
+        return True
+    except MemoryError:
+        return False
+
+
 def _last_block(size):
     """A bytearray of `size` bytes as near to the end of the heap as possible."""
     gc.collect()
@@ -102,18 +111,23 @@ def _last_block(size):
     high = gc.mem_free()
     while high - low > 256:  # the largest piece that is free
         middle = (low + high) // 2
-        try:
-            bytearray(middle)
+        if _fits(middle):
             low = middle
-        except MemoryError:
+        else:
             high = middle
+    gc.collect()
     filler = []
     if low > size + 512:
         try:
             filler.append(bytearray(low - size - 512))
         except MemoryError:
             pass
-    block = bytearray(size)
+    try:
+        block = bytearray(size)
+    except MemoryError:  # anywhere, rather than not at all
+        filler.clear()
+        gc.collect()
+        block = bytearray(size)
     filler.clear()
     gc.collect()
     return block
