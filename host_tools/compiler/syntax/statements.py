@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from host_tools.compiler.diagnostics import Label
-from host_tools.compiler.lexer import END_KEYWORDS, VAR_KEYWORDS, Token
+from host_tools.compiler.lexer import Token
 from host_tools.compiler.source import Span
-from host_tools.compiler.syntax.cursor import FIRM, UNIT_KEYWORDS, Cursor, near_keyword
-from host_tools.compiler.syntax.expressions import (
-    OPERATORS,
-    condition,
-    equals_for_assignment,
-    expression,
-)
+from host_tools.compiler.syntax import blocks
+from host_tools.compiler.syntax.cursor import FIRM, Cursor
+from host_tools.compiler.syntax.expressions import condition, equals_for_assignment, expression
 from host_tools.compiler.syntax.simple_statements import simple_statement
 from host_tools.compiler.tree import (
     Branch,
@@ -49,17 +45,14 @@ PARTS = {
     "TEARDOWN": "END_TEARDOWN",
 }
 
-_BLOCK_ENDS = END_KEYWORDS | UNIT_KEYWORDS | VAR_KEYWORDS | {"ELSE", "ELSIF", "UNTIL", "eof"}
-_STATEMENT_ENDS = frozenset({"END_IF", "END_CASE", "END_FOR", "END_WHILE", "END_REPEAT"})
 # ENDs that can only be left over when they stand between the statements of a POU.
-_STRAY_IN_POU = _STATEMENT_ENDS | {"END_VAR", "END_STRUCT", "END_UNION"}
+_STRAY_IN_POU = blocks.STATEMENT_ENDS | {"END_VAR", "END_STRUCT", "END_UNION"}
+
 _BELONGS_TO = {
     "ELSE": ("END_IF", "END_CASE"),
     "ELSIF": ("END_IF",),
     "UNTIL": ("END_REPEAT",),
 }
-_LABEL_TOKENS = frozenset({"literal", "name", ".", "..", ",", "+", "-"})
-_OPENERS = frozenset({"IF", "CASE", "FOR", "WHILE", "REPEAT"})
 
 
 def at_part(c: Cursor) -> bool:
@@ -82,13 +75,13 @@ def statements(c: Cursor, in_case: bool = False) -> tuple[Statement, ...]:
         token = c.tok
         kind = token.kind
         c.anchor = token.start
-        if kind in _BLOCK_ENDS:
+        if kind in blocks.ENDS:
             if not _stray(c):
                 return tuple(found)
             continue
-        if (in_case and _at_label(c)) or (kind == "name" and at_part(c)):
+        if (in_case and blocks.at_label(c)) or (kind == "name" and at_part(c)):
             return tuple(found)
-        if kind in ("literal", "name") and not in_case and _at_label_of_outer_case(c):
+        if kind in ("literal", "name") and not in_case and blocks.at_label_of_outer_case(c):
             return tuple(found)
         index = c.index
         statement = _PARSERS.get(kind, _unexpected)(c)
@@ -108,7 +101,7 @@ def _stray(c: Cursor) -> bool:
             return False
     elif kind not in _STRAY_IN_POU or kind in c.open:
         return False
-    elif c.open and c.open[-1] in _STATEMENT_ENDS and kind not in c.forgiven:
+    elif c.open and c.open[-1] in blocks.STATEMENT_ENDS and kind not in c.forgiven:
         return False  # the block at hand takes it for its own END
     stray(c)
     return True
@@ -127,133 +120,17 @@ def stray(c: Cursor) -> None:
     c.broken = False
 
 
-# --- selections and iterations ---------------------------------------------------------------
-
-
-def _too_deep(c: Cursor) -> bool:
-    """Count one level up; beyond the limit, report and step over the block at hand."""
-    c.depth += 1
-    if not c.nested_too_deeply("statements"):
-        return False
-    c.implied = None
-    c.skip_block(_OPENERS, _STATEMENT_ENDS)
-    c.told_at = c.index
-    c.accept(";")
-    c.broken = False
-    c.depth -= 1
-    return True
-
-
-def _first_keyword(c: Cursor) -> Token:
-    if c.implied is not None:
-        token, c.implied = c.implied, None
-        return token
-    token = c.advance()
-    if c.tok.kind == token.kind:
-        c.error("E0100", f"{token.kind} stands here twice", help="remove one of them")
-        c.advance()
-        c.broken = False
-    return token
-
-
-def _end(c: Cursor, opening: Token, end: str) -> Span:
-    c.open.pop()
-    c.close(opening, end)
-    span = c.span(opening.start)
-    c.accept(";")
-    c.depth -= 1
-    return span
-
-
-def _keyword(c: Cursor, keyword: str, after: str) -> bool:
-    """THEN, DO or OF. Where it is missing, it is found or imagined. False where braces stand in
-    its place: they are taken for the whole block."""
-    if c.tok.kind == keyword:
-        c.advance()
-        c.broken = False
-        return True
-    if c.index in c.pragmas:
-        _braces(c, keyword)
-        return False
-    if c.tok.kind in ("THEN", "DO", "OF", ":"):
-        end = c.open[-1]
-        c.error(
-            "E0102",
-            f"expected {keyword} after {after}, found {c.found()}",
-            help=f"write '{keyword}'" + f", and {end} after the block" * (c.tok.kind == ":"),
-        )
-        if c.tok.kind == ":":
-            c.excused.add(end)  # as in Python, where blocks have no end
-        c.advance()
-    elif c.tok.kind == "name" and near_keyword(c.tok.text, frozenset({keyword})):
-        c.respell((keyword,))
-        c.advance()
-    elif _skip_to(c, keyword, after):
-        pass
-    elif c.at_beginning() or (keyword == "OF" and _at_label(c)):
-        c.error(
-            "E0102",
-            f"expected {keyword} after {after}, found {c.found()}",
-            c.before(),
-            label=f"add '{keyword}' here",
-            help=f"add '{keyword}' here",
-        )
-    else:
-        c.error("E0102", f"expected {keyword} after {after}, found {c.found()}")
-        c.skip_line()
-    c.broken = False
-    return True
-
-
-def _skip_to(c: Cursor, keyword: str, after: str) -> bool:
-    """When `keyword` comes later in the same statement, report and step over what is before."""
-    at = c.ahead(keyword)
-    if at is None:
-        return False
-    c.error(
-        "E0102",
-        f"expected {keyword} after {after}, found {c.found()}",
-        help=f"put an operator before {c.found()}, or remove what stands before {keyword}",
-    )
-    c.back_to(at + 1, len(c.directs))
-    return True
-
-
-def _braces(c: Cursor, keyword: str) -> None:
-    brace = c.source.text.find("{", c.end)
-    c.error(
-        "E0110",
-        "braces do not make a block; they enclose pragmas",
-        Span(c.source, brace, brace + 1),
-        help=f"write {keyword} ... END_{c.open[-1][4:]}",
-    )
-    while c.tok.kind in ("ELSE", "ELSIF") and c.open[-1] == "END_IF":
-        while not (c.tok.kind in FIRM and c.tok.kind != "ELSE" and c.tok.kind != "ELSIF"):
-            c.advance()
-            if c.index in c.pragmas:
-                break
-    c.accept(";")
-    c.broken = False
-
-
-def _left(c: Cursor, opening: Token) -> Span:
-    """Leave a block whose body stood in braces."""
-    c.open.pop()
-    c.depth -= 1
-    return c.span(opening.start)
-
-
 def _if(c: Cursor) -> Statement | None:
-    if _too_deep(c):
+    if blocks.too_deep(c):
         return None
-    opening = _first_keyword(c)
+    opening = blocks.first_keyword(c)
     c.open.append("END_IF")
     branches: list[Branch] = []
     start = opening.start
     while True:
         test = condition(c)
-        if not _keyword(c, "THEN", "the condition"):
-            return If(_left(c, opening), (*branches, Branch(test.span, test, ())), None)
+        if not blocks.keyword(c, "THEN", "the condition"):
+            return If(blocks.leave(c, opening), (*branches, Branch(test.span, test, ())), None)
         body = statements(c)
         branches.append(Branch(c.span(start), test, body))
         start = c.tok.start
@@ -267,7 +144,7 @@ def _if(c: Cursor) -> Statement | None:
             _else_if(c, opening, inner)
         while c.tok.kind in ("ELSE", "ELSIF"):
             orelse += _after_else(c)
-    return If(_end(c, opening, "END_IF"), tuple(branches), orelse)
+    return If(blocks.end(c, opening, "END_IF"), tuple(branches), orelse)
 
 
 def _else_if(c: Cursor, opening: Token, inner: Token) -> None:
@@ -298,15 +175,15 @@ def _after_else(c: Cursor) -> tuple[Statement, ...]:
 
 
 def _case(c: Cursor) -> Statement | None:
-    if _too_deep(c):
+    if blocks.too_deep(c):
         return None
-    opening = _first_keyword(c)
+    opening = blocks.first_keyword(c)
     c.open.append("END_CASE")
     selector = condition(c)
-    if not _keyword(c, "OF", "the selector"):
-        return Case(_left(c, opening), selector, (), None)
+    if not blocks.keyword(c, "OF", "the selector"):
+        return Case(blocks.leave(c, opening), selector, (), None)
     branches: list[CaseBranch] = []
-    if c.tok.kind not in _BLOCK_ENDS and not _at_label(c):
+    if c.tok.kind not in blocks.ENDS and not blocks.at_label(c):
         c.error(
             "E0102",
             f"expected a label before the first statement of CASE, found {c.found()}",
@@ -314,7 +191,7 @@ def _case(c: Cursor) -> Statement | None:
         )
         c.broken = False
         statements(c, in_case=True)
-    while c.tok.kind not in _BLOCK_ENDS and _at_label(c):
+    while c.tok.kind not in blocks.ENDS and blocks.at_label(c):
         start = c.tok.start
         labels = _labels(c)
         body = statements(c, in_case=True)
@@ -325,7 +202,7 @@ def _case(c: Cursor) -> Statement | None:
         orelse = statements(c)
         while c.tok.kind in ("ELSE", "ELSIF"):
             orelse += _after_else(c)
-    return Case(_end(c, opening, "END_CASE"), selector, tuple(branches), orelse)
+    return Case(blocks.end(c, opening, "END_CASE"), selector, tuple(branches), orelse)
 
 
 def _labels(c: Cursor) -> tuple[CaseLabel, ...]:
@@ -347,41 +224,10 @@ def _labels(c: Cursor) -> tuple[CaseLabel, ...]:
     return tuple(labels)
 
 
-def _at_label(c: Cursor) -> bool:
-    """Does a label of CASE begin here, and not a statement?"""
-    kind = c.tok.kind
-    if kind in ("literal", "-", "+"):
-        return True
-    if kind != "name":
-        return False
-    tokens = c.tokens
-    at = c.index + 1
-    kind = tokens[at].kind
-    while kind == "." and tokens[at + 1].kind in ("name", "literal"):
-        at += 2
-        kind = tokens[at].kind
-    while kind in OPERATORS or kind in ("name", "literal"):
-        at += 1
-        kind = tokens[at].kind
-    if kind == ":":
-        return tokens[at + 1].kind != "="
-    return kind in (",", "..")
-
-
-def _at_label_of_outer_case(c: Cursor) -> bool:
-    """Does a label of a CASE around the block at hand begin here, so that its END is missing?"""
-    if "END_CASE" not in c.open[:-1] or not _at_label(c):
-        return False
-    at = c.index
-    while c.tokens[at].kind in _LABEL_TOKENS:
-        at += 1
-    return c.tokens[at].kind == ":" and c.tokens[at + 1].kind != "="
-
-
 def _for(c: Cursor) -> Statement | None:
-    if _too_deep(c):
+    if blocks.too_deep(c):
         return None
-    opening = _first_keyword(c)
+    opening = blocks.first_keyword(c)
     c.open.append("END_FOR")
     variable = _control_variable(c)
     if not c.broken:
@@ -421,10 +267,10 @@ def _for(c: Cursor) -> Statement | None:
         c.tok.kind = "BY"
     if c.accept("BY"):
         step = expression(c)
-    if not _keyword(c, "DO", "the range"):
-        return For(_left(c, opening), variable, start, stop, step, ())
+    if not blocks.keyword(c, "DO", "the range"):
+        return For(blocks.leave(c, opening), variable, start, stop, step, ())
     body = statements(c)
-    return For(_end(c, opening, "END_FOR"), variable, start, stop, step, body)
+    return For(blocks.end(c, opening, "END_FOR"), variable, start, stop, step, body)
 
 
 def _control_variable(c: Cursor) -> Identifier:
@@ -458,19 +304,19 @@ def _skip_parentheses(c: Cursor) -> None:
 
 
 def _while(c: Cursor) -> Statement | None:
-    if _too_deep(c):
+    if blocks.too_deep(c):
         return None
-    opening = _first_keyword(c)
+    opening = blocks.first_keyword(c)
     c.open.append("END_WHILE")
     test = condition(c)
-    if not _keyword(c, "DO", "the condition"):
-        return While(_left(c, opening), test, ())
+    if not blocks.keyword(c, "DO", "the condition"):
+        return While(blocks.leave(c, opening), test, ())
     body = statements(c)
-    return While(_end(c, opening, "END_WHILE"), test, body)
+    return While(blocks.end(c, opening, "END_WHILE"), test, body)
 
 
 def _repeat(c: Cursor) -> Statement | None:
-    if _too_deep(c):
+    if blocks.too_deep(c):
         return None
     opening = c.advance()
     c.open.append("END_REPEAT")
@@ -486,10 +332,7 @@ def _repeat(c: Cursor) -> Statement | None:
             help="add 'UNTIL condition' before END_REPEAT",
         )
     c.broken = False
-    return RepeatUntil(_end(c, opening, "END_REPEAT"), body, until)
-
-
-# --- simple statements -----------------------------------------------------------------------
+    return RepeatUntil(blocks.end(c, opening, "END_REPEAT"), body, until)
 
 
 def _exit(c: Cursor) -> Statement:
