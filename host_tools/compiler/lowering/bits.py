@@ -1,9 +1,9 @@
-"""Functions of bits: AND, OR, XOR, shifts, SWAP (IEC 61131-3:2013, Tables 30 and 31)."""
+"""Functions of bits: shifts, SWAP, the bits of a float (IEC 61131-3:2013, Table 30)."""
 
 from __future__ import annotations
 
 from host_tools.compiler import ir, tree
-from host_tools.compiler.lowering import arguments, expressions, operators
+from host_tools.compiler.lowering import arguments, expressions
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import position
 from host_tools.compiler.symbols import Value
@@ -19,21 +19,6 @@ from host_tools.compiler.types import (
     is_integer,
     kind_of,
 )
-
-
-def logic(op: str, symbol: str) -> arguments.Handler:
-    def handler(
-        body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None
-    ) -> Value:
-        values = arguments.evaluate(body, args, expected)
-        if values is None:
-            return arguments.nothing(node)
-        result = values[0]
-        for v in values[1:]:
-            result = operators.logic(body, op, result, v, node.span, symbol, expected)
-        return result
-
-    return handler
 
 
 def shift(op: str) -> arguments.Handler:

@@ -1,8 +1,9 @@
-"""Numerical, arithmetic and comparison functions (IEC 61131-3:2013, Tables 28, 29 and 33)."""
+"""Numerical, arithmetic and comparison functions (IEC 61131-3:2013, Tables 28, 29, 31, 33)."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 from host_tools.compiler import ir, tree
 from host_tools.compiler.constants import wrap
@@ -22,6 +23,8 @@ from host_tools.compiler.types import (
     is_number,
     kind_of,
 )
+
+Operation = Callable[[Body, str, Value, Value, Span, str, Type | None], Value]
 
 
 def absolute(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None) -> Value:
@@ -110,7 +113,9 @@ def exponential(
     return power(body, values[0], values[1], node.span, expected)
 
 
-def arithmetic(op: str, symbol: str) -> arguments.Handler:
+def repeated(operation: Operation, op: str, symbol: str) -> arguments.Handler:
+    """ADD, AND and their like: an operator between all inputs, from the left."""
+
     def handler(
         body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | None
     ) -> Value:
@@ -119,7 +124,7 @@ def arithmetic(op: str, symbol: str) -> arguments.Handler:
             return arguments.nothing(node)
         result = values[0]
         for v in values[1:]:
-            result = operators.arithmetic(body, op, result, v, node.span, symbol, expected)
+            result = operation(body, op, result, v, node.span, symbol, expected)
         return result
 
     return handler

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from host_tools.compiler import ir, tree
+from host_tools.compiler.ir_walk import may_fault
 from host_tools.compiler.lowering import arguments, expressions
 from host_tools.compiler.lowering.body import Body
 from host_tools.compiler.source import position
@@ -47,34 +48,8 @@ def select(body: Body, node: tree.Call, args: list[tree.Expr], expected: Type | 
 def _evaluate_all(body: Body, values: list[Value]) -> None:
     """All inputs of a function are evaluated: let those that could fault not be skipped."""
     for v in values:
-        if _may_fault(v.expr):
+        if may_fault(v.expr):
             v.expr = body.temporary(v.expr)
-
-
-def _may_fault(e: ir.Expr) -> bool:
-    """Whether evaluating `e` could raise a fault, so that it must not be skipped."""
-    match e:
-        case ir.Check() | ir.NotNull():
-            return True
-        case ir.Binary():
-            checked = e.op in ("div", "mod", "shl", "shr", "rol", "ror")
-            sure = isinstance(e.b, ir.Const) and isinstance(e.b.value, int) and e.b.value > 0
-            if checked and not sure and e.kind not in ("f32", "f64"):
-                return True
-            return _may_fault(e.a) or _may_fault(e.b)
-        case ir.Compare() | ir.Shortcut():
-            return _may_fault(e.a) or _may_fault(e.b)
-        case ir.Unary() | ir.Convert() | ir.Bits():
-            return _may_fault(e.x)
-        case ir.Select():
-            return _may_fault(e.test) or _may_fault(e.a) or _may_fault(e.b)
-        case ir.Intrinsic():
-            return any(_may_fault(a) for a in e.args)
-        case ir.Load() | ir.LoadBit() | ir.AddrOf():
-            pointer = e.addr.pointer
-            inside = any(_may_fault(t) for t, _ in e.addr.terms)
-            return inside or (pointer is not None and _may_fault(pointer))
-    return False
 
 
 def extreme(name: str) -> arguments.Handler:

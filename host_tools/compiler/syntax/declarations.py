@@ -5,7 +5,7 @@ IEC 61131-3:2013, 6.4.4 (TYPE), 6.6 (POUs), 6.8 (CONFIGURATION, RESOURCE, TASK).
 
 from __future__ import annotations
 
-from host_tools.compiler.lexer import END_KEYWORDS, VAR_KEYWORDS, Token
+from host_tools.compiler.lexer import VAR_KEYWORDS, Token
 from host_tools.compiler.syntax.access_paths import access_block
 from host_tools.compiler.syntax.cursor import FIRM, UNIT_KEYWORDS, Cursor
 from host_tools.compiler.syntax.expressions import (
@@ -31,8 +31,8 @@ from host_tools.compiler.syntax.sfc import (
     finished,
     is_cut_open,
 )
-from host_tools.compiler.syntax.simple_statements import at_declaration, told_misplaced
-from host_tools.compiler.syntax.statements import PARTS, at_part, statements, stray
+from host_tools.compiler.syntax.simple_statements import at_declaration, misplaced_variables
+from host_tools.compiler.syntax.statements import PARTS, at_part, statements_or_stray, stray
 from host_tools.compiler.syntax.test_blocks import TEST_WORDS, misplaced_test
 from host_tools.compiler.syntax.type_specs import type_name, type_spec, var_block
 from host_tools.compiler.tree import (
@@ -190,7 +190,6 @@ def pou(c: Cursor) -> Pou | None:
     body: list[Statement] = []
     while True:
         c.anchor = c.tok.start
-        index = c.index
         found = c.tok.kind
         if found == "VAR_ACCESS" and kind == "PROGRAM" and not body:
             accesses += access_block(c)
@@ -217,16 +216,11 @@ def pou(c: Cursor) -> Pou | None:
             else:
                 unsupported_part(c, told)
         elif found == "name" and c.next_firm() == "END_VAR" and at_declaration(c):
-            if c.peek().kind != "name" or not c.respell(VAR_KEYWORDS):
-                told_misplaced(c)
-                c.broken = False
-                blocks.append(var_block(c, "VAR"))
+            blocks += misplaced_variables(c)
         elif c.at_word("USING") and c.peek().kind == "name":
             using_in_pou(c)
         else:
-            body += statements(c)
-            if c.index == index and c.tok.kind == found:
-                stray(c) if found in END_KEYWORDS else c.advance()
+            body += statements_or_stray(c)
     c.open.pop()
     c.close(opening, end)
     span = c.span(opening.start)

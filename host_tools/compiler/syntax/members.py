@@ -7,8 +7,8 @@ from host_tools.compiler.source import Span
 from host_tools.compiler.syntax.cursor import UNIT_KEYWORDS, Cursor
 from host_tools.compiler.syntax.sfc import WORDS as CHART_AND_ACTIONS
 from host_tools.compiler.syntax.sfc import closes_first, misplaced_chart
-from host_tools.compiler.syntax.simple_statements import at_declaration, told_misplaced
-from host_tools.compiler.syntax.statements import at_part, statements, stray
+from host_tools.compiler.syntax.simple_statements import at_declaration, misplaced_variables
+from host_tools.compiler.syntax.statements import at_part, statements_or_stray, stray
 from host_tools.compiler.syntax.type_specs import no_type, type_name, type_spec, var_block
 from host_tools.compiler.tree import (
     Identifier,
@@ -247,7 +247,6 @@ def _contents(
     body: list[Statement] = []
     while True:
         c.anchor = c.tok.start
-        index = c.index
         found = c.tok.kind
         if found in VAR_KEYWORDS:
             if found == "VAR_GLOBAL" and body:
@@ -260,14 +259,9 @@ def _contents(
         elif _at_end(c, kind):
             break
         elif found == "name" and c.next_firm() == "END_VAR" and at_declaration(c):
-            if c.peek().kind != "name" or not c.respell(VAR_KEYWORDS):
-                told_misplaced(c)
-                c.broken = False
-                blocks.append(var_block(c, "VAR"))
+            blocks += misplaced_variables(c)
         else:
-            body += statements(c)
-            if c.index == index and c.tok.kind == found:
-                stray(c) if found in END_KEYWORDS else c.advance()
+            body += statements_or_stray(c)
     if body and is_prototype:
         c.error(
             "E0300",

@@ -14,6 +14,7 @@ from host_tools.compiler.syntax.expressions import (
     operand,
 )
 from host_tools.compiler.syntax.mocks import at_mock, mock
+from host_tools.compiler.syntax.type_specs import var_block
 from host_tools.compiler.tree import (
     Assign,
     Call,
@@ -26,6 +27,7 @@ from host_tools.compiler.tree import (
     Missing,
     Name,
     Statement,
+    VarBlock,
 )
 
 PLACES = (Name, Direct, Member, Index, Deref)
@@ -159,12 +161,22 @@ def at_declaration(c: Cursor) -> bool:
 def _misplaced_declaration(c: Cursor) -> None:
     """A declaration inside a block of statements. Where it is clear that VAR is missing before
     several, the POU parses them: see `declarations.pou`."""
-    told_misplaced(c)
+    _told_misplaced(c)
     c.skip()
     c.broken = False
 
 
-def told_misplaced(c: Cursor) -> None:
+def misplaced_variables(c: Cursor) -> tuple[VarBlock, ...]:
+    """The declarations at hand, which end with END_VAR and begin without VAR, or with a slip of
+    that word, which is put right."""
+    if c.peek().kind == "name" and c.respell(VAR_KEYWORDS):
+        return ()
+    _told_misplaced(c)
+    c.broken = False
+    return (var_block(c, "VAR"),)
+
+
+def _told_misplaced(c: Cursor) -> None:
     c.error(
         "E0119",
         f"expected a statement, found the declaration of '{c.tok.text[:30]}'",

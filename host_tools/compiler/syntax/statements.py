@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from host_tools.compiler.diagnostics import Label
-from host_tools.compiler.lexer import Token
+from host_tools.compiler.lexer import END_KEYWORDS, Token
 from host_tools.compiler.source import Span
 from host_tools.compiler.syntax import blocks
 from host_tools.compiler.syntax.cursor import FIRM, Cursor
@@ -91,6 +91,15 @@ def statements(c: Cursor, in_case: bool = False) -> tuple[Statement, ...]:
             found.append(statement)
         elif c.index == index and c.tok.kind == kind:
             c.advance()
+
+
+def statements_or_stray(c: Cursor) -> tuple[Statement, ...]:
+    """Statements; where none begins, steps over what stands there."""
+    index, kind = c.index, c.tok.kind
+    found = statements(c)
+    if c.index == index and c.tok.kind == kind:
+        stray(c) if kind in END_KEYWORDS else c.advance()
+    return found
 
 
 def _stray(c: Cursor) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from host_tools.compiler.lexer import END_KEYWORDS, VAR_KEYWORDS
+from host_tools.compiler.lexer import VAR_KEYWORDS
 from host_tools.compiler.syntax.cursor import UNIT_KEYWORDS, Cursor
-from host_tools.compiler.syntax.simple_statements import at_declaration, told_misplaced
-from host_tools.compiler.syntax.statements import PARTS, at_part, statements, stray
+from host_tools.compiler.syntax.simple_statements import at_declaration, misplaced_variables
+from host_tools.compiler.syntax.statements import PARTS, at_part, statements_or_stray
 from host_tools.compiler.syntax.type_specs import var_block
 from host_tools.compiler.tree import Literal, Statement, TestBlock, VarBlock
 
@@ -32,7 +32,7 @@ def test_block(c: Cursor) -> TestBlock:
     body: list[Statement] = []
     while True:
         c.anchor = c.tok.start
-        index, found = c.index, c.tok.kind
+        found = c.tok.kind
         if found in VAR_KEYWORDS:
             if body:
                 c.error(
@@ -56,14 +56,9 @@ def test_block(c: Cursor) -> TestBlock:
             )
             _step_over(c)
         elif found == "name" and c.next_firm() == "END_VAR" and at_declaration(c):
-            if c.peek().kind != "name" or not c.respell(VAR_KEYWORDS):
-                told_misplaced(c)
-                c.broken = False
-                blocks.append(var_block(c, "VAR"))
+            blocks += misplaced_variables(c)
         else:
-            body += statements(c)
-            if c.index == index and c.tok.kind == found:
-                stray(c) if found in END_KEYWORDS else c.advance()
+            body += statements_or_stray(c)
     c.open.pop()
     c.close(opening, end)
     span = c.span(opening.start)
