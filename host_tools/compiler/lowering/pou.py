@@ -343,7 +343,9 @@ def _other_variables(
         elif block.kind == "VAR_STAT" and (
             pou.kind != "PROGRAM" or fold(ident.name) not in body.symbols
         ):
-            add_symbol(body, body.declarations.static_symbols[id(ident)])
+            # The second POU of one name has none; it was reported.
+            static = body.declarations.static_symbols.get(id(ident))
+            add_symbol(body, static or Symbol(ident.name, UNKNOWN, "const", 0, ident.span))
         elif block.kind == "VAR_TEMP" and in_action:
             pass  # lives in the body that called the action
         elif block.kind == "VAR_TEMP" or (is_function and block.kind == "VAR"):
