@@ -10,7 +10,9 @@ from host_tools.compiler import ir
 from host_tools.compiler.c_engine import EngineError, emit
 from host_tools.failure import Failure
 from host_tools.mpy import compile_mpy
+from host_tools.native import espressif
 from host_tools.native.mpy import with_machine_code
+from host_tools.native.relocated import Code
 from host_tools.native.stack import Depth, depth_of
 from host_tools.native.toolchain import compile_c, zig
 from host_tools.record import record, replace
@@ -69,7 +71,7 @@ uptr takt_entry(void *self, uptr n_args, uptr n_kw, const uptr *args)
 }
 """
 
-_ENTRY = """
+ENTRY = """
 /* MicroPython calls this with objects: the address of the image and the number of a task, as small
  * integers; so is what it returns, 0 or a fault code. */
 __attribute__((section(".text.entry"), used))
@@ -147,7 +149,12 @@ def build_module(program: ir.Program, names: list[str], architecture: str, kerne
         name = "".join(c if c.isprintable() else "?" for c in task.name)
         source += _TASK.format(name=name, number=number)
     source += f"\nTASKS = ({''.join(f'task_{n}, ' for n in range(len(program.tasks)))})\n"
-    code, elf = _made(replace(program, sources=tuple(names)), architecture, kernel)
+    program = replace(program, sources=tuple(names))
+    if architecture == "xtensawin":
+        code, elf = espressif.machine_code(_text(program) + ENTRY), b""
+    else:
+        flat, elf = _made(program, architecture, kernel)
+        code = Code(flat)
     mpy = with_machine_code(compile_mpy(source, "program.py"), 0, code, architecture)
     if not kernel:
         return Module(mpy, None)
@@ -165,20 +172,15 @@ def _made(program: ir.Program, architecture: str, kernel: bool) -> tuple[bytes, 
     """The code, and the ELF file it is from."""
     target = TARGETS.get(architecture)
     if target is None:
-        known = ", ".join(TARGETS)
+        known = ", ".join((*TARGETS, "xtensawin"))
         raise Failure(
             f"the native engine cannot make code for {architecture} yet",
             f"it can for {known}; use --engine python",
         )
-    try:
-        text = emit(program)
-    except EngineError as error:
-        source, line = error.pos >> 22, error.pos & 0x3FFFFF
-        place = f"{program.sources[source]}:{line}: " if error.pos else ""
-        raise Failure(f"{place}{error}") from None
+    text = _text(program)
     chosen = ("-target", target.triple, f"-mcpu={target.cpu}")
     flags = (*chosen, *target.flags, "-c", "-ffunction-sections", "-fdata-sections")
-    tail = _KERNEL.read_text(encoding="utf-8") + _KERNEL_ENTRY if kernel else _ENTRY
+    tail = _KERNEL.read_text(encoding="utf-8") + _KERNEL_ENTRY if kernel else ENTRY
     code = compile_c(text + tail, flags, ".o")
     pairs = [_linked(code, (*chosen, *target.routines), place) for place in _PLACES]
     if len({flat for flat, _ in pairs}) != 1:
@@ -187,6 +189,16 @@ def _made(program: ir.Program, architecture: str, kernel: bool) -> tuple[bytes, 
             "this is a fault of Takt: please report it with the program; use --engine python",
         )
     return pairs[0]
+
+
+def _text(program: ir.Program) -> str:
+    """The C text of a program. Raises Failure."""
+    try:
+        return emit(program)
+    except EngineError as error:
+        source, line = error.pos >> 22, error.pos & 0x3FFFFF
+        place = f"{program.sources[source]}:{line}: " if error.pos else ""
+        raise Failure(f"{place}{error}") from None
 
 
 def linked(code: Path, chosen: tuple[str, ...], place: int) -> bytes:

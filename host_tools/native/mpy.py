@@ -7,6 +7,7 @@ the kind "viper": MicroPython calls its first byte as f(self, n_args, n_kw, args
 
 from __future__ import annotations
 
+from host_tools.native.relocated import Code
 from host_tools.record import record
 
 ARCHITECTURES = {
@@ -22,6 +23,7 @@ ARCHITECTURES = {
 
 _VERSION, _SUB_VERSION = 6, 3
 _BYTECODE, _VIPER = 0, 2
+_HAS_ADDRESSES, _HAS_RODATA = 0x10, 0x20  # MP_SCOPE_FLAG_VIPER…
 
 
 class MpyError(ValueError):
@@ -35,17 +37,30 @@ class _Raw:
     kind: int
     body: bytes
     children: tuple[_Raw, ...]
+    code: Code | None = None
+    """What is machine code, in the place of `body`."""
 
     def pack(self) -> bytes:
-        if self.kind == _BYTECODE:
-            length, rest = len(self.body), b""
-        else:
-            length, rest = len(self.body), b"\0"  # scope flags: no relocations
-        word = length << 3 | bool(self.children) << 2 | self.kind
-        packed = _vuint(word) + self.body + rest
+        if self.code is not None:
+            return _packed(self.code)
+        word = len(self.body) << 3 | bool(self.children) << 2 | self.kind
+        packed = _vuint(word) + self.body
         if self.children:
             packed += _vuint(len(self.children)) + b"".join(c.pack() for c in self.children)
         return packed
+
+
+def _packed(code: Code) -> bytes:
+    """Machine code, its constants, and the words of both that get an address added."""
+    flags = _HAS_RODATA * bool(code.rodata) | _HAS_ADDRESSES * bool(code.addresses)
+    packed = _vuint(len(code.text) << 3 | _VIPER) + code.text + _vuint(flags)
+    if code.rodata:
+        packed += _vuint(len(code.rodata)) + code.rodata
+    if code.addresses:
+        for part, word, of in code.addresses:
+            packed += bytes((of << 2 | 1,)) + _vuint(word << 1 | part)
+        packed += b"\xff"
+    return packed
 
 
 class _Reader:
@@ -77,7 +92,7 @@ def _vuint(n: int) -> bytes:
     return bytes(reversed(groups))
 
 
-def with_machine_code(module: bytes, child: int, code: bytes, architecture: str) -> bytes:
+def with_machine_code(module: bytes, child: int, code: Code, architecture: str) -> bytes:
     """The .mpy `module`, all of it byte code, with function `child` (from 0, in the order of their
     definitions) replaced by machine code whose entry is its first byte. Raises MpyError."""
     if module[:2] != bytes((0x4D, _VERSION)) or module[2] & 3 not in (0, _SUB_VERSION):
@@ -97,7 +112,7 @@ def with_machine_code(module: bytes, child: int, code: bytes, architecture: str)
     if not 0 <= child < len(raw.children):
         raise MpyError(f"the module has no function {child}")
     children = list(raw.children)
-    children[child] = _Raw(_VIPER, code, ())
+    children[child] = _Raw(_VIPER, b"", (), code)
     head = module[:2] + bytes((ARCHITECTURES[architecture] << 2 | _SUB_VERSION,)) + module[3:start]
     return head + _Raw(raw.kind, raw.body, tuple(children)).pack()
 

@@ -8,13 +8,16 @@ import shutil
 import struct
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from controller.rt import Fault
 from host_tools.compiler import ir
+from host_tools.native.espressif import Compiler, machine_code
+from host_tools.native.module import ENTRY
 from host_tools.native.toolchain import HEADERS, MEANING, compile_c
 from tests.conformance.agreement import Job, Trace, in_process
 from tests.conformance.many_programs import number, together
@@ -23,29 +26,68 @@ HERE = Path(__file__).parent
 _FAULT_AT = 76  # of the image's header (docs/image.md)
 
 
+LOADED = (0x800000, 0xA00000)
+LOADER = """
+typedef unsigned char u8;
+typedef unsigned u32;
+__asm__(".section .loaded_text, \\"ax\\"\\n.incbin \\"text\\"\\n"
+        ".section .loaded_rodata, \\"a\\"\\n.incbin \\"rodata\\"\\n.text\\n");
+static u32 takt_enter(u8 *image, u32 number)
+{
+    u32 args[2] = {(u32)image << 1 | 1, number << 1 | 1};
+    return ((u32 (*)(void *, u32, u32, u32 *))%#x)(0, 2, 0, args) >> 1;
+}
+"""
+
+
 @dataclass(frozen=True)
 class Processor:
     emulator: tuple[str, ...]
-    build: Callable[[str], Path]
-    """The executable file that is made of a C text."""
+    build: Callable[[str, str], Path]
+    """The executable file that is made of the C text of the programs, and of foreign_main.h."""
 
 
-def rv32(text: str) -> Path:
+def rv32(text: str, main: str) -> Path:
     flags = ("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c")
-    return compile_c(text, (*flags, "-mcmodel=medany", "-static", "-lcompiler_rt"), ".elf")
+    return compile_c(text + main, (*flags, "-mcmodel=medany", "-static", "-lcompiler_rt"), ".elf")
 
 
-def lx106(text: str) -> Path:
-    """By Debian's gcc for the ESP8266, whose way of calling is call0; never shipped."""
+def lx106_gcc() -> Path:
+    """Debian's gcc for the ESP8266, whose way of calling is call0: its code is never shipped."""
     compiler = shutil.which("xtensa-lx106-elf-gcc")
     assert compiler is not None, "xtensa-lx106-elf-gcc is not installed: sh install.sh test"
+    return Path(compiler)
+
+
+def xtensa_routines() -> str:
+    return (HERE / "xtensa_routines.h").read_text(encoding="utf-8")
+
+
+def lx106(text: str, main: str) -> Path:
+    return by_lx106_gcc(text + main + xtensa_routines())
+
+
+def loaded_lx106(text: str, main: str) -> Path:
+    """The code as MicroPython loads it, its addresses put right for where it is then linked to."""
+    code = machine_code(text + xtensa_routines() + ENTRY, Compiler(lx106_gcc(), (), ""))
+    parts = dict(zip(("text", "rodata"), code.placed(*LOADED), strict=True))
+    starts = [
+        f"-Wl,--section-start=.loaded_{n}={at:#x}" for n, at in zip(parts, LOADED, strict=True)
+    ]
+    return by_lx106_gcc(LOADER % LOADED[0] + main, starts, parts)
+
+
+def by_lx106_gcc(
+    text: str, arguments: Sequence[str] = (), files: Mapping[str, bytes] = MappingProxyType({})
+) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="takt-xtensa-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    routines = (HERE / "xtensa_routines.h").read_text(encoding="utf-8")
-    (folder / "program.c").write_text(text + routines, encoding="utf-8")
-    flags = [*MEANING, "-mlongcalls", "-static", "-I", str(HEADERS), "-Wl,-e,_start"]
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    (folder / "program.c").write_text(text, encoding="utf-8")
+    flags = [*MEANING, "-mlongcalls", "-static", "-I", str(HEADERS), "-Wl,-e,_start", *arguments]
     made = folder / "program"
-    command = [compiler, *flags, "program.c", "-o", str(made), "-lgcc"]
+    command = [lx106_gcc(), *flags, "program.c", "-o", str(made), "-lgcc"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return made
@@ -55,6 +97,7 @@ PROCESSORS = {
     "rv32": Processor(("qemu-riscv32",), rv32),
     "xtensa": Processor(("qemu-xtensa", "-cpu", "lx106"), lx106),
 }
+LOADED_XTENSA = Processor(("qemu-xtensa", "-cpu", "lx106"), loaded_lx106)
 
 
 class Process:
@@ -65,7 +108,7 @@ class Process:
         path = shutil.which(emulator)
         assert path is not None, f"{emulator} is not installed: sh install.sh test"
         main = (HERE / "foreign_main.h").read_text(encoding="utf-8")
-        file = processor.build(together(programs) + main)
+        file = processor.build(together(programs), main)
         file.chmod(0o755)
         self._process = subprocess.Popen(
             [path, *options, str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -37,6 +37,13 @@ def test_examples_and_generated_programs(name: str, tmp_path: Path) -> None:
     assert found(examples(100) + generated(tmp_path, PROGRAMS), name, tmp_path) == []
 
 
+def test_code_with_addresses_put_right(tmp_path: Path) -> None:
+    """The way of code for ESP32 into a .mpy, by another compiler."""
+    jobs = generated(tmp_path, 9)
+    host = ("host", Processes(tmp_path).host)
+    assert differences(jobs, host, ("loaded", foreign.runner(foreign.LOADED_XTENSA))) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROCESSORS)
 def test_many_generated_programs(name: str, tmp_path: Path) -> None:

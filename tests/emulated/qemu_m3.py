@@ -19,8 +19,7 @@ START = """\
 import machine, sys, uctypes, vfs
 vfs.mount(vfs.VfsRom(uctypes.bytearray_at({psram}, {size})), "/rom")
 sys.path.append("/rom/lib")
-import device_agreement
-device_agreement.main("/rom/jobs"); machine.reset()
+{run}; machine.reset()
 """
 
 
@@ -39,18 +38,20 @@ class QemuM3:
                 files[f"{j.name}/{name}"] = content
             lines.append(json.dumps(j.options(f"/rom/{j.name}", scans)) + "\n")
         files["jobs"] = "".join(lines).encode()
+        run = 'import device_agreement; device_agreement.main("/rom/jobs")'
+        return heard(self.console(files, run, 60 + len(jobs)).split("\n"), jobs)
+
+    def console(self, files: dict[str, bytes], run: str, timeout_s: float) -> str:
+        """What the board prints from its start to its reset, which ends QEMU. `run`: a line of
+        Python."""
         rom = rom_of(files)
         assert len(rom) <= PSRAM_BYTES
         image = self.folder / "files.rom"
         image.write_bytes(rom)
-        return heard(self.console(image, len(rom), 60 + len(jobs)).split("\n"), jobs)
-
-    def console(self, image: Path, size: int, timeout_s: float) -> str:
-        """What the board prints from its start to its reset, which ends QEMU."""
         command = ["qemu-system-arm", "-machine", "mps2-an385", "-nographic", "-monitor", "null"]
         command += ["-semihosting", "-serial", "stdio", "-kernel", str(self.firmware)]
         command += ["-device", f"loader,file={image},addr={PSRAM:#x},force-raw=on"]
-        typed = START.format(psram=PSRAM, size=size).replace("\n", "\r")
+        typed = START.format(psram=PSRAM, size=len(rom), run=run).replace("\n", "\r")
         try:
             output = subprocess.run(
                 command,
