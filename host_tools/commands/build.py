@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
-from host_tools.build import bundle_path, compile, with_engine
+from host_tools.build import Program, bundle_path, compile, with_engine
 from host_tools.commands import tell_warnings
+from host_tools.failure import USAGE, Failure
 from host_tools.project import load
 from host_tools.render import Progress, diagnostic_json
 
@@ -18,6 +20,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="default: build/NAME.taktb in the project"
+    )
+    parser.add_argument(
+        "--c",
+        metavar="FOLDER",
+        help="also write the C that the native engine compiles, with the headers that it includes",
     )
     add_engine(parser)
 
@@ -36,6 +43,8 @@ def run(options: argparse.Namespace) -> int:
         bundle = program.bundle()
     tell_warnings(program.diagnostics)
     bundle.write(path)
+    if options.c is not None:
+        _write_c(program, Path(options.c))
     sizes = {name: len(content) for name, content in bundle.parts.items()}
     if options.json:
         print(
@@ -63,3 +72,15 @@ def run(options: argparse.Namespace) -> int:
             print(f"stack: {bundle.depth.text()}")
     sys.stdout.flush()
     return 0
+
+
+def _write_c(program: Program, folder: Path) -> None:
+    """Raises Failure."""
+    from host_tools.native.module import c_files
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in c_files(program.ir, program.source_names).items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"cannot write C into {folder}: {error.strerror}", "", USAGE) from None

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from host_tools.compiler import ir
 from host_tools.compiler.c_engine import EngineError, emit
+from host_tools.compiler.c_engine.module import RUNTIME
 from host_tools.failure import Failure
 from host_tools.mpy import compile_mpy
 from host_tools.native import espressif
 from host_tools.native.mpy import with_machine_code
 from host_tools.native.relocated import Code
 from host_tools.native.stack import Depth, depth_of
-from host_tools.native.toolchain import compile_c, zig
+from host_tools.native.toolchain import HEADERS, compile_c, zig
 from host_tools.record import record, replace
 
 
@@ -189,6 +190,12 @@ def _made(program: ir.Program, architecture: str, kernel: bool) -> tuple[bytes, 
             "this is a fault of Takt: please report it with the program; use --engine python",
         )
     return pairs[0]
+
+
+def c_files(program: ir.Program, names: list[str]) -> dict[str, str]:
+    """The C of a program and what it includes, by file name. Raises Failure."""
+    headers = {name: (HEADERS / name).read_text(encoding="utf-8") for name in RUNTIME}
+    return {"program.c": _text(replace(program, sources=tuple(names)))} | headers
 
 
 def _text(program: ir.Program) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from host_tools.cli import main
 from host_tools.compiler import c_engine, compile_sources
 from host_tools.compiler.source import Source
 from host_tools.failure import Failure
@@ -190,3 +193,15 @@ def test_the_depth_of_the_stack_is_known(tmp_path: Path) -> None:
     assert "takt_level" in failed.value.help
     # Without the kernel the stack is Python's matter.
     assert build_module(program.ir, program.source_names, "armv6m", False).depth is None
+
+
+def test_the_c_of_a_program_is_written_on_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("main.st").write_text(LOOP)
+    assert main(["build", "main.st", "--c", "c"]) == 0
+    assert "/* main.st:5 */" in Path("c/program.c").read_text()
+    command = [sys.executable, "-m", "ziglang", "cc", "-w", "-c", "c/program.c", "-o", "x.o"]
+    assert subprocess.run(command, check=False).returncode == 0
+    assert main(["build", "main.st", "--c", "main.st/c"]) == 2
