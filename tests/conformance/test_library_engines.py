@@ -27,6 +27,9 @@ PARTICULAR = {"__TURNS_REAL": {"x": "1.0E+20"}, "__TURNS_LREAL": {"x": "1.0E+200
               "__DECIMAL": {"precision": "24", "lowest": "-149"}}  # fmt: skip
 
 
+PARAMETERS = ("VAR_INPUT", "VAR_OUTPUT", "VAR_IN_OUT")
+
+
 def type_name(spec: tree.TypeSpec) -> str:
     if isinstance(spec, tree.StringSpec):
         return "STRING"
@@ -42,7 +45,7 @@ def everything() -> str:
         pou = library_index.parse_entry(entry, 0)
         arguments = []
         for block in pou.blocks:
-            for decl in block.decls if block.kind in ("VAR_INPUT", "VAR_OUTPUT") else ():
+            for decl in block.decls if block.kind in PARAMETERS else ():
                 if isinstance(decl.type, tree.ArraySpec):
                     continue
                 kind = type_name(decl.type)
@@ -50,6 +53,9 @@ def everything() -> str:
                     if block.kind == "VAR_OUTPUT":
                         names.append(f"v{len(names)} : {kind};")
                         arguments.append(f"{ident.name} => v{len(names) - 1}")
+                    elif block.kind == "VAR_IN_OUT":
+                        names.append(f"v{len(names)} : {kind} := {EXAMPLES.get(kind, '1')};")
+                        arguments.append(f"{ident.name} := v{len(names) - 1}")
                     else:
                         value = PARTICULAR.get(entry.name, {}).get(ident.name)
                         arguments.append(f"{ident.name} := {value or EXAMPLES.get(kind, '7')}")
