@@ -472,6 +472,12 @@ INLINE void count_scan(scan_task *t, u32 exec_us, u32 latency_us)
 ROUTINE void scan(kernel *k, scan_task *t)
 {
     mem m = k->m;
+    /* The alarm may release the task anew while it runs: this scan keeps to its own release. */
+    __asm__ volatile("cpsid i" ::: "memory");
+    u32 released_us = t->released_us;
+    u64 released_ns = t->released_ns;
+    t->pending = 0;
+    __asm__ volatile("cpsie i" ::: "memory");
     u32 start_us = TIMERAWL(k);
     t->started_us = start_us;
     t->running = 1;
@@ -482,13 +488,13 @@ ROUTINE void scan(kernel *k, scan_task *t)
     i32 outer_steps = STEPS(m);
     u32 depth = k->depth++;
     HEADER(m, SEQUENCE)++;
-    NOW(m) = t->released_ns;
-    U64(t->record + 152) = t->released_ns;
+    NOW(m) = released_ns;
+    U64(t->record + 152) = released_ns;
     if (k->mails)
         apply_mails(k, m);
     u32 pins = REG(k->gpio_in);
     for (input **list = t->inputs; *list; list++)
-        latch_one(k, m, *list, pins, t->released_us);
+        latch_one(k, m, *list, pins, released_us);
     if (*t->analogue_inputs)
         latch_analogue(k, m, t->analogue_inputs);
     if (k->forces)
@@ -513,10 +519,10 @@ ROUTINE void scan(kernel *k, scan_task *t)
         sample(k, t, k->trace);
     t->running = 0;
     u32 end_us = TIMERAWL(k), exec_us = end_us - start_us;
-    i32 latency_us = start_us - t->released_us;
+    i32 latency_us = start_us - released_us;
     count_scan(t, exec_us, latency_us < 0 ? 0 : latency_us);
     u32 why = 0;
-    if (t->interval_us && end_us - t->released_us > t->interval_us) {
+    if (t->interval_us && end_us - released_us > t->interval_us) {
         U32(t->record + 4 * OVERRUNS)++;
         if (t->on_overrun)
             why = OVERRUN;
@@ -540,7 +546,6 @@ HIDDEN void takt_level(kernel *k, u32 level)
     scan_task *t = k->task, *end = t + k->tasks;
     while (t < end) {
         if (t->level == level && t->pending) {
-            t->pending = 0;
             scan(k, t);
             if (!k->running)
                 return;
