@@ -612,7 +612,8 @@ HIDDEN void takt_alarm(kernel *k)
     scan_task *end = k->task + k->tasks;
     for (;;) {
         u32 now_us = TIMERAWL(k), next_us = k->guard_us, any = 0;
-        if ((i32)(now_us - next_us) >= 0) {
+        /* A little early, so that it needs no alarm of its own beside that of a fast task. */
+        if ((i32)(now_us - next_us) >= -GUARD_US / 2) {
             next_us = k->guard_us = now_us + GUARD_US;
             if (!(REG(k->telltale) & k->telltale_mask)) {
                 stop(k, SOFT_RESET);
