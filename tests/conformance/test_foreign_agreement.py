@@ -44,7 +44,13 @@ def test_code_with_addresses_put_right(tmp_path: Path) -> None:
     assert differences(jobs, host, ("loaded", foreign.runner(foreign.LOADED_XTENSA))) == []
 
 
+# docs/native.md, "What it cannot do"; strict, so that the day it is mended is noticed.
+RV32 = pytest.mark.xfail(strict=True, reason="machine code for rv32imc differs in rare cases")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PROCESSORS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(p, marks=RV32) if p == "rv32" else p for p in PROCESSORS]
+)
 def test_many_generated_programs(name: str, tmp_path: Path) -> None:
     assert found(generated(tmp_path, MANY), name, tmp_path) == []
