@@ -20,7 +20,7 @@ from tests.conformance.test_engine_programs import expected as expected_of_progr
 
 pytestmark = pytest.mark.emulated
 
-FILES = ("__init__", "rt", "rt_real", "rt_single", "rt_strings")
+FILES = ("__init__", "faults", "rt", "rt_real", "rt_single", "rt_strings")
 ARITHMETIC = {f"{op} f32 " for op in ("add", "sub", "mul", "div")}
 SCANS = 2
 
