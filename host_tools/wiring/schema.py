@@ -38,6 +38,7 @@ class Node:
 
 # --- reading ---------------------------------------------------------------------------------
 
+_NESTING = 50
 _WORD = re.compile(r"[%A-Za-z][\w.]*")
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -55,6 +56,8 @@ def read_toml(source: Source, reporter: Reporter) -> Node | None:
         return None
     try:
         data = tomllib.loads(source.text)
+        if _is_deep(data):
+            raise RecursionError  # as where Python's limit is lower
         scan = places(source.text)
     except tomllib.TOMLDecodeError as error:
         _report_syntax(source, str(error), reporter)
@@ -80,6 +83,21 @@ def read_toml(source: Source, reporter: Reporter) -> Node | None:
         return Node(value, key, span)
 
     return node(data, ())
+
+
+def _is_deep(data: Any) -> bool:
+    """Whether tables and lists are nested deeper than any wiring is, whatever Python allows."""
+    level = [data]
+    for _ in range(_NESTING):
+        level = [
+            inner
+            for value in level
+            for inner in (value.values() if isinstance(value, dict) else value)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _report_syntax(source: Source, message: str, reporter: Reporter) -> None:

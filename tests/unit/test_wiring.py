@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,16 @@ def test_two_places_are_cited() -> None:
 def test_the_file_as_a_whole(text: str, code: str) -> None:
     _, diagnostics = wiring(text)
     assert code in [d.code for d in diagnostics]
+
+
+def test_nesting_is_limited_whatever_python_allows() -> None:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)
+    try:
+        _, diagnostics = wiring("a = " + "[" * 3000 + "]" * 3000)
+    finally:
+        sys.setrecursionlimit(limit)
+    assert [d.code for d in diagnostics] == ["E0600"]
 
 
 def test_pins_of_a_board_without_pins() -> None:
