@@ -10,10 +10,10 @@ from typing import Any
 from controller.rt import Fault
 from host_tools.compiler import ir
 from host_tools.compiler.c_engine import emit
+from host_tools.compiler.c_engine.module import FAULT_AT
 from host_tools.native.toolchain import compile_c
 
 _SHARED = ("-shared", "-fPIC")
-_FAULT_AT = 76  # of the image's header (docs/image.md)
 
 
 class NativeProgram:
@@ -40,4 +40,4 @@ class NativeProgram:
     def _run(self, number: int) -> None:
         code = self._enter(self._address, number)
         if code:
-            raise Fault(code, struct.unpack_from("<I", self._data, _FAULT_AT)[0])
+            raise Fault(code, struct.unpack_from("<I", self._data, FAULT_AT)[0])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from host_tools.compiler import ir
 from host_tools.compiler.c_engine import EngineError, emit
-from host_tools.compiler.c_engine.module import RUNTIME
+from host_tools.compiler.c_engine.module import FAULT_AT, RUNTIME
 from host_tools.failure import Failure
 from host_tools.mpy import compile_mpy
 from host_tools.native import espressif
@@ -116,7 +116,6 @@ def task_{number}():
         _fault(code)
 
 """
-_FAULT_AT = 76  # of the image's header (docs/image.md)
 
 
 def host_architecture() -> str:
@@ -127,14 +126,6 @@ def host_architecture() -> str:
     raise Failure(f"MicroPython loads no machine code on {machine}", "use --engine python")
 
 
-def program_module(
-    program: ir.Program, names: list[str], architecture: str, kernel: bool = False
-) -> bytes:
-    """The .mpy of module `program`; `names` are the sources' names as a fault shows them. With the
-    scan kernel, or without. Raises Failure."""
-    return build_module(program, names, architecture, kernel).mpy
-
-
 @record(frozen=True)
 class Module:
     """The .mpy, and how deep the stack gets where that is known: with the scan kernel."""
@@ -143,9 +134,12 @@ class Module:
     depth: Depth | None
 
 
-def build_module(program: ir.Program, names: list[str], architecture: str, kernel: bool) -> Module:
-    """As program_module. Raises Failure, also where the board has not enough stack."""
-    source = _MODULE.format(sources=", ".join(names), fault_at=_FAULT_AT, fault_end=_FAULT_AT + 4)
+def build_module(
+    program: ir.Program, names: list[str], architecture: str, kernel: bool = False
+) -> Module:
+    """Module `program`, with the scan kernel or without; `names` are the sources' names as a fault
+    shows them. Raises Failure, also where the board has not enough stack."""
+    source = _MODULE.format(sources=", ".join(names), fault_at=FAULT_AT, fault_end=FAULT_AT + 4)
     for number, task in enumerate(program.tasks):
         name = "".join(c if c.isprintable() else "?" for c in task.name)
         source += _TASK.format(name=name, number=number)

@@ -17,7 +17,7 @@ import pytest
 
 from controller.rt import Fault
 from host_tools.compiler import ir
-from host_tools.native.module import host_architecture, program_module
+from host_tools.native.module import build_module, host_architecture
 from host_tools.native.toolchain import compile_c
 from tests.conformance import device_cases, foreign
 from tests.conformance.case_files import Built, Case, differences
@@ -106,7 +106,7 @@ def wrong_in_micropython(cases: Sequence[Case], folder: Path) -> Iterable[str]:
     for case in cases:
         one = built(case)
         name = one.job["name"]
-        module = program_module(one.program, ["case.st"], host_architecture())
+        module = build_module(one.program, ["case.st"], host_architecture()).mpy
         (folder / f"{name}.mpy").write_bytes(module)
         (folder / f"{name}.initial").write_bytes(one.initial)
         jobs.append(json.dumps(one.job))

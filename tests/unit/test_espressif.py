@@ -12,7 +12,7 @@ from host_tools.compiler.source import Source
 from host_tools.failure import DEVICE, Failure
 from host_tools.native import espressif
 from host_tools.native.espressif import Compiler
-from host_tools.native.module import ENTRY, program_module
+from host_tools.native.module import ENTRY, build_module
 from tests.conformance import generate
 from tests.conformance.agreement import compiled
 from tests.conformance.foreign import lx106_gcc, xtensa_routines
@@ -88,7 +88,7 @@ def test_without_one_it_is_said_what_to_install(machine: Path) -> None:
     program = compile_sources([Source("main.st", "PROGRAM main\nEND_PROGRAM\n")]).program
     assert program is not None
     with pytest.raises(Failure, match="needs Espressif's C compiler") as failure:
-        program_module(program, ["main.st"], "xtensawin")
+        build_module(program, ["main.st"], "xtensawin")
     assert failure.value.exit_code == DEVICE
     for word in ("ESP-IDF 5", "PlatformIO", "Arduino", "--engine python"):
         assert word in failure.value.help

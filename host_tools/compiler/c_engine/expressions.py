@@ -429,6 +429,3 @@ def _number(name: str, kind: str, args: list[Text]) -> Text:
     return Text(
         f"({{ {k} v_ = {args[0].text}, w_ = {args[1].text}; ({k})(v_ {sign} w_ ? v_ : w_); }})"
     )
-
-
-__all__ = ["ATOM", "access", "address", "const", "image_offset", "value"]

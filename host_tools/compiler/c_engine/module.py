@@ -13,6 +13,9 @@ from host_tools.compiler.c_engine.text import EngineError, Names
 from host_tools.record import replace
 
 _RECURSION = 10_000  # sums of a thousand terms are trees of that height
+FAULT_AT = 76
+"""Where takt_enter leaves the position of a fault: in the image's header (docs/image.md)."""
+
 RUNTIME = ("rt.h", "soft.h", "strings.h")
 """Files of this folder that the program is compiled with."""
 

@@ -14,6 +14,8 @@ MOST_ROOM = 65_535
 
 _MADE = {"from_char": 1, "int_to_str": 20, "time_to_str": 48}
 _SUMS = ("concat", "insert", "replace")
+NEEDS_ROOM = frozenset((*_MADE, *_SUMS, "delete", "to_wide", "to_narrow"))
+"""Operations that make characters; all others choose some that are there."""
 
 
 @record(frozen=True)

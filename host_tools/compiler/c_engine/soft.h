@@ -2,12 +2,11 @@
  * the place of the compiler's routines, with the same results (IEEE 754 binary32, to nearest). The
  * way of ordinary numbers is short; zeros, subnormal numbers, infinities and NaN take another one. */
 
-#if defined(__ARM_ARCH_6M__) || defined(TAKT_TEST_SOFT)
+#ifdef __ARM_ARCH_6M__
 
 #define SIGN 0x80000000u
 #define HIDDEN_BIT 0x800000u
 
-#ifndef TAKT_TEST_SOFT
 /* The divider of the RP2040 (data sheet 2.3.1.5): eight cycles, shared by all code on the core. Where
  * an interrupt finds it in use (DIRTY), it puts back what it found. Quotient in r0, remainder in r1. */
 __asm__(".section .text.takt_divide, \"ax\", %progbits\n .balign 4\n .thumb\n"
@@ -32,7 +31,6 @@ __asm__(".section .text.takt_divide, \"ax\", %progbits\n .balign 4\n .thumb\n"
         ".balign 4\n takt_sio: .word 0xD0000060\n .text\n");
 u64 __aeabi_idivmod(i32 a, i32 b);
 u64 __aeabi_uidivmod(u32 a, u32 b);
-#endif
 
 /* A finite number is mantissa(n) * 2^power(n). */
 INLINE i32 power(u32 n) { return (n << 1 >> 24 ?: 1) - 150; }
@@ -128,14 +126,12 @@ INLINE u32 rounded(u32 sign, i32 e, u32 m, u32 extra)
     return (sign | (u32)(e - 1) << 23) + r; /* a carry counts the exponent up, to infinity too */
 }
 
-#ifndef TAKT_TEST_SOFT
 HIDDEN f32 takt_odd_product(f32 x, f32 y) { return odd_product(bits_f32(x), bits_f32(y)); }
 HIDDEN f32 takt_odd_quotient(f32 x, f32 y) { return odd_quotient(bits_f32(x), bits_f32(y)); }
 HIDDEN f32 takt_odd_sum(f32 x, f32 y) { return odd_sum(bits_f32(x), bits_f32(y)); }
 
-/* The ordinary ways, as below in C, which is what they were written and are tested from. Rounding is
- * the same in all: the bit behind the result goes to the carry; where nothing is behind it, the
- * result becomes even. lr and r12 keep the operands for the other ways. */
+/* The ordinary ways. Rounding is the same in all: the bit behind the result goes to the carry; where
+ * nothing is behind it, the result becomes even. lr and r12 keep the operands for the other ways. */
 #define ROUND(m, result, other)                                                                   \
     "bcc 9f\n adds " result ", #1\n" m " bne 9f\n movs " other ", #1\n bics " result ", " other "\n"
 
@@ -207,113 +203,6 @@ __asm__(".section .text.takt_fdiv, \"ax\", %progbits\n .balign 4\n .thumb\n"
         "7: movs r0, #255\n lsls r0, #23\n orrs r0, r2\n pop {r4-r7, pc}\n"
         "8: mov r0, lr\n mov r1, r12\n bl takt_odd_quotient\n pop {r4-r7, pc}\n"
         ".balign 4\n takt_divider: .word 0xD0000060\n .text\n");
-#else
-
-OWN f32 __aeabi_fmul(f32 x, f32 y)
-{
-    u32 a = bits_f32(x), b = bits_f32(y), sign = (a ^ b) & SIGN;
-    u32 ea = a << 1 >> 24, eb = b << 1 >> 24;
-    if (ea - 1 >= 254 || eb - 1 >= 254)
-        return odd_product(bits_f32(x), bits_f32(y));
-    a = (a & (HIDDEN_BIT - 1)) | HIDDEN_BIT;
-    b = (b & (HIDDEN_BIT - 1)) | HIDDEN_BIT;
-    u32 a1 = a >> 16, a0 = a & 0xFFFF, b1 = b >> 16, b0 = b & 0xFFFF;
-    u32 low = a0 * b0;
-    u32 m = (a1 * b1 << 16) + a1 * b0 + a0 * b1 + (low >> 16); /* the product without 16 bits */
-    m |= (low << 16) != 0;
-    i32 e = ea + eb - 126;
-    if (!(m & SIGN)) {
-        m <<= 1;
-        e--;
-    }
-    if (e <= 0)
-        return odd_product(bits_f32(x), bits_f32(y));
-    if (e >= 255)
-        return f32_of_bits(sign | 0x7F800000);
-    return f32_of_bits(rounded(sign, e, m, 8));
-}
-
-OWN f32 __aeabi_fadd(f32 x, f32 y)
-{
-    u32 a = bits_f32(x), b = bits_f32(y);
-    if (a << 1 < b << 1) {
-        u32 t = a;
-        a = b;
-        b = t;
-    }
-    u32 ea = a << 1 >> 24, eb = b << 1 >> 24;
-    if (ea == 255 || !eb) {
-        if (ea && ea != 255 && !(b << 1))
-            return f32_of_bits(a);
-        return odd_sum(a, b);
-    }
-    u32 d = ea - eb;
-    if (d >= 26)
-        return f32_of_bits(a);
-    u32 m = ((a & (HIDDEN_BIT - 1)) | HIDDEN_BIT) << 7, n = ((b & (HIDDEN_BIT - 1)) | HIDDEN_BIT) << 7;
-    if (d) {
-        u32 lost = n << (32 - d);
-        n >>= d;
-        n |= lost != 0;
-    }
-    i32 e = ea;
-    if (!((a ^ b) & SIGN)) {
-        m += n;
-        if (m & SIGN) {
-            m = m >> 1 | (m & 1);
-            if (++e == 255)
-                return f32_of_bits((a & SIGN) | 0x7F800000);
-        }
-    } else {
-        m -= n;
-        if (!m)
-            return 0.0f;
-        if (!(m >> 18)) {
-            m <<= 12;
-            e -= 12;
-        }
-        if (!(m >> 24)) {
-            m <<= 6;
-            e -= 6;
-        }
-        while (!(m & SIGN >> 1)) {
-            m <<= 1;
-            e--;
-        }
-        if (e <= 0)
-            return odd_sum(a, b);
-    }
-    return f32_of_bits(rounded(a & SIGN, e, m, 7));
-}
-
-OWN f32 __aeabi_fsub(f32 x, f32 y) { return __aeabi_fadd(x, f32_of_bits(bits_f32(y) ^ SIGN)); }
-
-OWN f32 __aeabi_fdiv(f32 x, f32 y)
-{
-    u32 a = bits_f32(x), b = bits_f32(y), sign = (a ^ b) & SIGN;
-    u32 ea = a << 1 >> 24, eb = b << 1 >> 24;
-    if (ea - 1 >= 254 || eb - 1 >= 254)
-        return odd_quotient(bits_f32(x), bits_f32(y));
-    a = (a & (HIDDEN_BIT - 1)) | HIDDEN_BIT;
-    b = (b & (HIDDEN_BIT - 1)) | HIDDEN_BIT;
-    i32 e = ea - eb + 127;
-    if (a < b) {
-        a <<= 1;
-        e--;
-    }
-    if (e <= 0 || e >= 255)
-        return e > 0 ? f32_of_bits(sign | 0x7F800000) : odd_quotient(bits_f32(x), bits_f32(y));
-    /* The quotient is 1 and 24 bits behind the point, eight in each step; the rest is sticky. */
-    u32 m = 1, rest = a - b;
-    for (u32 k = 0; k < 3; k++) {
-        u32 digit = (rest << 8) / b;
-        rest = (rest << 8) - digit * b;
-        m = m << 8 | digit;
-    }
-    return f32_of_bits(rounded(sign, e, m << 1 | (rest != 0), 2));
-}
-
-#endif
 
 INLINE f32 of_size(u32 sign, u32 n)
 {

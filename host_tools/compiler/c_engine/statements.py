@@ -10,7 +10,7 @@ from host_tools.compiler.c_engine import strings
 from host_tools.compiler.c_engine.effects import Held, Knowledge, unchanged
 from host_tools.compiler.c_engine.expressions import access, address, ordered, place, value
 from host_tools.compiler.c_engine.ranges import at_head, bounds, checked, learn
-from host_tools.compiler.c_engine.scope import Callable, Place, Scope, room
+from host_tools.compiler.c_engine.scope import NEEDS_ROOM, Callable, Place, Scope, room
 from host_tools.compiler.c_engine.text import COND, CTYPE, HELD, UNIT, EngineError, integer
 from host_tools.compiler.c_engine.values import Values
 from host_tools.compiler.ir_walk import addr_may_fault, int_const, may_fault, walk, walk_expr
@@ -343,12 +343,7 @@ class FunctionPrinter:
 
     def _if(self, s: ir.If) -> None:
         scope = self.scope
-        before = len(self.lines)
-        test = self._test(s.test)
-        declared = len(self.lines) > before + 1 and test.startswith("t_")
-        if declared:  # the name must not clash with a label's or outer block's
-            pass
-        self._line(f"if ({test}) {{")
+        self._line(f"if ({self._test(s.test)}) {{")
         known = dict(scope.ranges)
         learn(s.test, True, scope.ranges, scope.held)
         self._indented(s.then)
@@ -565,11 +560,7 @@ def _is_canonical(e: ir.Expr) -> bool:
 
 
 def _has_rooms(e: ir.Expr) -> bool:
-    makes = ("concat", "insert", "replace", "delete", "from_char", "int_to_str", "time_to_str")
-    return any(
-        isinstance(x, ir.Intrinsic) and x.name in (*makes, "to_wide", "to_narrow")
-        for x in walk_expr(e)
-    )
+    return any(isinstance(x, ir.Intrinsic) and x.name in NEEDS_ROOM for x in walk_expr(e))
 
 
 def _ends(block: tuple[ir.Stmt, ...]) -> bool:
