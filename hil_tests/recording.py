@@ -49,7 +49,8 @@ class FaultSpan:
 @record(frozen=True)
 class Check:
     """An assertion on signals and time, as `expect(…)` makes them. `text` says what was expected,
-    `detail` what was seen."""
+    `detail` what was seen, `where` is the line of the test ("test_tank.py:42"); `limits` are the
+    values of signals that it speaks of, in their units."""
 
     begin_ns: int
     end_ns: int
@@ -57,6 +58,8 @@ class Check:
     passed: bool
     detail: str = ""
     signals: tuple[str, ...] = ()
+    where: str = ""
+    limits: tuple[tuple[str, float], ...] = ()
 
 
 @record(frozen=True)
