@@ -12,7 +12,7 @@ OUTCOMES = ("passed", "failed", "error", "skipped")
 
 
 @record(frozen=True)
-class TestResult:
+class CaseResult:
     """One test. `message` says why it did not pass, in a line, `text` all that is to be told;
     `folder` holds the files of its failure, relative to that of the run. `figures` are what it
     measured, by names with their units ("latency_p99_us")."""
@@ -44,7 +44,7 @@ class RunResults:
     hashes: dict[str, str] = field(default_factory=dict)
     about: dict[str, str] = field(default_factory=dict)
     figures: dict[str, Figure] = field(default_factory=dict)
-    tests: list[TestResult] = field(default_factory=list)
+    tests: list[CaseResult] = field(default_factory=list)
 
     def count(self, outcome: str) -> int:
         return sum(test.outcome == outcome for test in self.tests)
