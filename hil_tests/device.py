@@ -8,6 +8,19 @@ from typing import Protocol
 from hil_tests.recording import Recording, Value
 from host_tools.record import record
 
+CAPABILITIES = (
+    "virtual-time",
+    "edges",
+    "power",
+    "uart",
+    "i2c",
+    "spi",
+    "tcp",
+    "flash",
+    "variables",
+    "latency",
+)
+
 
 @record(frozen=True)
 class Point:

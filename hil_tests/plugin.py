@@ -1,1 +1,149 @@
-"""The pytest plugin `takt_bench`."""
+"""The pytest plugin `takt_bench`: fixtures `dut`, `signals`, `plant`, `clock`, `faults`.
+
+    pytest --bench bench.toml --dut host,pico
+
+Tests that use none of the fixtures are left alone, and nothing is imported for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from hil_tests.bench import Bench
+
+_FIXTURES = frozenset(("bench", "dut", "signals", "plant", "clock", "faults"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("takt bench")
+    group.addoption(
+        "--bench",
+        metavar="FILE",
+        help="the bench.toml; by default the one beside the test file or in a folder above it",
+    )
+    group.addoption(
+        "--dut",
+        action="append",
+        metavar="NAME",
+        help="device under test: host, micropython, pico, or a [dut.NAME] of bench.toml; "
+        "several by commas or by repeating (default: host)",
+    )
+    group.addoption(
+        "--bench-out",
+        metavar="FOLDER",
+        default="bench-results",
+        help="where failures and reports are left (default: bench-results)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "needs(*capabilities): skip, saying why, on a bench whose device has not all of them",
+    )
+
+
+def _chosen(config: pytest.Config) -> list[str]:
+    names = [n.strip() for text in config.getoption("--dut") or ["host"] for n in text.split(",")]
+    return list(dict.fromkeys(n for n in names if n)) or ["host"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "_dut_name" in metafunc.fixturenames:
+        metafunc.parametrize("_dut_name", _chosen(metafunc.config), indirect=True)
+
+
+@pytest.fixture
+def _dut_name(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def _bench_path(request: pytest.FixtureRequest) -> Path:
+    from hil_tests.bench_file import FILE, find_bench
+
+    given = request.config.getoption("--bench")
+    if given is not None:
+        return Path(given)
+    found = find_bench(request.path.parent)
+    if found is None:
+        pytest.fail(
+            f"there is no {FILE} beside {request.path.name} or in a folder above it\n"
+            "help: write one (docs/bench.md), or name it with --bench FILE",
+            pytrace=False,
+        )
+    return found
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest, _dut_name: str) -> Iterator[Bench]:
+    """The bench of one test, with a fresh device; not started."""
+    from hil_tests.bench import Bench, open_device, program_of
+    from hil_tests.bench_file import read_bench
+    from host_tools.failure import Failure
+
+    try:
+        file = read_bench(_bench_path(request))
+        line = file.dut(_dut_name)
+        program = program_of(file.project, line.engine, line.kind)
+        made = Bench(file, line, program, open_device(line, program))
+    except Failure as failure:
+        pytest.fail(_failure_text(failure), pytrace=False)
+    try:
+        _skip_unless(request.node, made)
+        yield made
+    finally:
+        made.close()
+
+
+def _failure_text(failure: Any) -> str:
+    return f"{failure}\nhelp: {failure.help}" if failure.help else str(failure)
+
+
+def _skip_unless(node: pytest.Item, bench: Bench) -> None:
+    needed = [str(n) for mark in node.iter_markers("needs") for n in mark.args]
+    missing = [name for name in needed if name not in bench.capabilities]
+    if missing:
+        pytest.skip(f"device '{bench.dut_line.name}' has no {', '.join(missing)}")
+
+
+@pytest.fixture
+def dut(request: pytest.FixtureRequest, bench: Bench) -> Any:
+    """The device under test (hil_tests.device.Device), started."""
+    if not bench.started:
+        # The plant gives the first values, so it has to be there before.
+        if "plant" in request.fixturenames:
+            request.getfixturevalue("plant")
+        bench.begin()
+    return bench.dut
+
+
+@pytest.fixture
+def signals(bench: Bench, dut: Any) -> Any:
+    """The signals of bench.toml by name (hil_tests.signals.Signals)."""
+    return bench.signals
+
+
+@pytest.fixture
+def clock(bench: Bench, dut: Any) -> Any:
+    """Lets the device's time pass (hil_tests.clock.Clock)."""
+    return bench.clock
+
+
+@pytest.fixture
+def plant(bench: Bench) -> Any:
+    """The model of [plant], connected to the signals and stepping on the device's time. Its
+    attributes can be changed while it runs."""
+    return bench.connect_plant()
+
+
+@pytest.fixture
+def faults(bench: Bench, dut: Any) -> Any:
+    """Faults to inject, taken back at the end of the test (hil_tests.faults.Faults)."""
+    return import_module("hil_tests.faults").Faults(bench)

@@ -235,4 +235,8 @@ CODES: dict[str, str] = {
     "E0620": "LREAL needs the native engine on this board",
     "W0600": "a known limit of the board",
     "W0601": "the program does not use this channel",
+    # E0700-E0799: bench.toml
+    "E0700": "a wire ends nowhere",
+    "E0701": "this does not go with the wire",
+    "E0702": "plant and bench do not fit",
 }

@@ -49,7 +49,7 @@ def read_toml(source: Source, reporter: Reporter) -> Node | None:
     if bad >= 0:
         reporter.report(
             "E0600",
-            "takt.toml is not UTF-8 text",
+            f"{source.name} is not UTF-8 text",
             Span(source, bad, bad + 1),
             help="save the file as UTF-8",
         )
@@ -194,7 +194,7 @@ class Number:
 class Items:
     """A list of `low` to `high` values of one kind."""
 
-    of: Text | Whole
+    of: Text | Whole | Number
     low: int = 0
     high: int = 1000
 

@@ -35,7 +35,7 @@ def diagnose(code: str, text: str) -> list[Diagnostic]:
 
 def test_what_is_reported_is_registered_and_reverse() -> None:
     reported: set[str] = set()
-    for path in (ROOT / "host_tools").rglob("*.py"):
+    for path in (*(ROOT / "host_tools").rglob("*.py"), *(ROOT / "hil_tests").rglob("*.py")):
         if path.name != "codes.py":
             reported |= set(CODE.findall(path.read_text(encoding="utf-8")))
     assert reported == set(CODES)

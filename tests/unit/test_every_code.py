@@ -7,7 +7,7 @@ from pathlib import Path
 from host_tools.compiler.codes import CODES
 from tests.unit.error_cases import cases
 
-TABLES = ("syntax_errors", "compiler_errors", "warnings", "wiring_errors")
+TABLES = ("syntax_errors", "compiler_errors", "warnings", "wiring_errors", "bench_errors")
 
 
 def test_every_code_has_a_case_with_its_place() -> None:

@@ -1,0 +1,209 @@
+"""A bench that is set up: a device with its program, signals on wires, clock and plant."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hil_tests.bench_file import BenchFile, Dut, PlantLine, refuse
+from hil_tests.clock import Clock
+from hil_tests.device import Device, Plant
+from hil_tests.expect import Judge
+from hil_tests.signals import Signal, Signals
+from hil_tests.wires import Wire, wires_of
+from host_tools.build import Program
+from host_tools.compiler.diagnostics import Reporter, did_you_mean
+from host_tools.failure import USAGE, Failure
+from host_tools.record import replace
+
+
+@lru_cache(maxsize=16)
+def program_of(project: Path, engine: str, target: str) -> Program:
+    """The compiled program of a project for a kind of device. Raises Failure."""
+    from host_tools.build import chosen_engine, compile
+    from host_tools.project import load
+
+    loaded = load(project, engine=None if engine == "auto" else engine)
+    chosen = chosen_engine(loaded, target)[0]
+    return compile(replace(loaded, wiring=replace(loaded.wiring, engine=chosen)))
+
+
+def open_device(dut: Dut, program: Program) -> Device:
+    """The device with the program on it, before its start. Raises Failure."""
+    if dut.kind == "host":
+        from hil_tests.devices.host import host_device
+
+        return host_device(program)
+    raise Failure(f"'{dut.kind}' is not a kind of device", "", USAGE)
+
+
+class Bench:
+    """`signals`, `clock`, `judge` and the device `dut`; `begin` starts it. `plant` is None until
+    `connect_plant`."""
+
+    def __init__(self, file: BenchFile, dut: Dut, program: Program, device: Device) -> None:
+        self.file = file
+        self.dut_line = dut
+        self.program = program
+        self.dut = device
+        self.clock = Clock(device)
+        self.judge = Judge(device.recording, self.clock, dut.edge_ns, dut.analogue)
+        wires = wires_of(file, program)
+        self.signals = Signals({name: self._signal(wire) for name, wire in wires.items()})
+        self.plant: Plant | None = None
+        self.started = False
+
+    def _signal(self, wire: Wire) -> Signal:
+        signal = Signal(wire, self.dut, self.dut)
+        signal.judge = self.judge
+        self.judge.signals.append(signal)
+        return signal
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What tests can ask for with `needs`."""
+        line = self.dut_line
+        return (self.dut.capabilities | frozenset(line.has)) - frozenset(line.lacks)
+
+    def connect_plant(self) -> Plant:
+        """Make the plant of bench.toml and let it step on the device's time. Raises Failure."""
+        line = self.file.plant
+        if line is None:
+            raise Failure(
+                "the bench has no plant",
+                f'add [plant] with model = "module:Class" to {self.file.source.name}',
+                USAGE,
+            )
+        plant = make_plant(line, self.file)
+        names = {name: line.connect.get(name, name) for name in (*plant.takes, *plant.gives)}
+        self._check_connections(line, plant, names)
+        takes = {name: self.signals[names[name]] for name in plant.takes}
+        gives = {name: self.signals[names[name]] for name in plant.gives}
+        for signal in gives.values():
+            signal.owner = "the plant"
+
+        def step(now_ns: int) -> None:
+            given = plant.step({name: signal.value for name, signal in takes.items()})
+            for name, value in given.items():
+                gives[name].drive(value)
+
+        self.dut.every(plant.step_ns, step)
+        self.plant = plant
+        return plant
+
+    def _check_connections(self, line: PlantLine, plant: Plant, names: dict[str, str]) -> None:
+        reporter = Reporter()
+        connect = line.values.node.get("connect")
+        model = line.values.span("model")
+        known = [signal.name for signal in self.signals]
+        for name in line.connect:
+            if name not in names:
+                entry = connect.get(name) if connect else None
+                reporter.report(
+                    "E0702",
+                    f"{line.model} takes and gives no '{name}'",
+                    entry.key if entry else model,
+                    help=did_you_mean(name, list(names)) or f"it has: {', '.join(names)}",
+                )
+        for name, to in names.items():
+            entry = connect.get(name) if connect else None
+            if to not in known:
+                reporter.report(
+                    "E0702",
+                    f"the bench has no signal '{to}' for the plant",
+                    entry.span if entry else model,
+                    help=did_you_mean(to, known)
+                    or f'connect = {{ {name} = "…" }} names the signal, one of: '
+                    + ", ".join(known),
+                )
+            elif name in plant.gives and not self.signals[to].info.to_device:
+                reporter.report(
+                    "E0702",
+                    f"the plant gives '{name}', but '{to}' is an output of the device",
+                    entry.span if entry else model,
+                    help="connect it to an input",
+                )
+        refuse(self.file.source, reporter)
+
+    def begin(self) -> None:
+        """Apply the initial values and start the device."""
+        for signal in self.signals:
+            if signal.info.to_device:
+                signal.drive(signal.wire.initial)
+        self.started = True
+        self.dut.start()
+
+    def close(self) -> None:
+        self.dut.close()
+
+
+def make_plant(line: PlantLine, file: BenchFile) -> Plant:
+    """The model of [plant], with its parameters. Raises Failure."""
+    reporter = Reporter()
+    model, parameters = line.values.span("model"), line.values.node.get("parameters")
+    module_name, colon, class_name = line.model.partition(":")
+    made: Any = None
+    try:
+        module = _module(module_name, file.path.parent)
+    except ImportError as error:
+        reporter.report(
+            "E0702",
+            f"cannot import the plant: {error}",
+            model,
+            help="the module is a file beside bench.toml, or a module that Python finds",
+        )
+        refuse(file.source, reporter)
+        raise AssertionError("unreachable") from None
+    made = getattr(module, class_name, None)
+    if not colon or made is None:
+        known = [n for n, v in vars(module).items() if inspect.isclass(v) and hasattr(v, "step")]
+        reporter.report(
+            "E0702",
+            f"'{module_name}' has no class '{class_name}'",
+            model,
+            help=did_you_mean(class_name, known) or f"it has: {', '.join(known)}",
+        )
+        refuse(file.source, reporter)
+    accepted = list(inspect.signature(made).parameters)
+    for name in line.parameters:
+        if name not in accepted:
+            entry = parameters.get(name) if parameters else None
+            reporter.report(
+                "E0702",
+                f"{line.model} has no parameter '{name}'",
+                entry.key if entry else model,
+                help=did_you_mean(name, accepted) or f"it has: {', '.join(accepted)}",
+            )
+    refuse(file.source, reporter)
+    try:
+        plant: Plant = made(**line.parameters)
+    except (TypeError, ValueError) as error:
+        reporter.report(
+            "E0702",
+            f"{line.model} cannot be made: {error}",
+            model,
+            help="change the parameters",
+        )
+        refuse(file.source, reporter)
+        raise
+    return plant
+
+
+def _module(name: str, folder: Path) -> ModuleType:
+    """A file NAME.py beside bench.toml, or else a module that Python finds."""
+    path = folder / f"{name}.py"
+    if not path.is_file():
+        return importlib.import_module(name)
+    spec = importlib.util.spec_from_file_location(f"bench_{abs(hash(path))}_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,67 @@
+"""Events: when something happened on the bench, and how to be told when it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from host_tools.record import record
+
+
+@record(frozen=True, eq=False)
+class Event:
+    """What signals do, told in words by `text`.
+
+    `times(begin_ns)` gives when it has happened from then on, in order; `watch(happened)` calls
+    with each later time until what it returned is called. `a | b` is either one, `a & b` the time
+    at which the later one of the two has happened.
+    """
+
+    text: str
+    signals: tuple[str, ...]
+    times: Callable[[int], Iterator[int]]
+    watch: Callable[[Callable[[int], None]], Callable[[], None]]
+
+    def latest(self, begin_ns: int = 0) -> int | None:
+        """When it happened last, None if not since `begin_ns`."""
+        found = None
+        for found in self.times(begin_ns):  # noqa: B007
+            pass
+        return found
+
+    def first(self, begin_ns: int = 0) -> int | None:
+        return next(self.times(begin_ns), None)
+
+    def __or__(self, other: Event) -> Event:
+        def times(begin_ns: int) -> Iterator[int]:
+            return iter(sorted({*self.times(begin_ns), *other.times(begin_ns)}))
+
+        def watch(happened: Callable[[int], None]) -> Callable[[], None]:
+            ends = [self.watch(happened), other.watch(happened)]
+            return lambda: _call_all(ends)
+
+        return Event(f"{self.text} or {other.text}", self.signals + other.signals, times, watch)
+
+    def __and__(self, other: Event) -> Event:
+        def times(begin_ns: int) -> Iterator[int]:
+            first = self.first(begin_ns), other.first(begin_ns)
+            if first[0] is not None and first[1] is not None:
+                yield max(first[0], first[1])
+
+        def watch(happened: Callable[[int], None]) -> Callable[[], None]:
+            seen: set[int] = set()
+
+            def one(which: int, time_ns: int) -> None:
+                seen.add(which)
+                if len(seen) == 2:
+                    seen.clear()
+                    happened(time_ns)
+
+            ends = [self.watch(lambda ns: one(0, ns)), other.watch(lambda ns: one(1, ns))]
+            return lambda: _call_all(ends)
+
+        return Event(f"{self.text} and {other.text}", self.signals + other.signals, times, watch)
+
+
+def _call_all(ends: list[Callable[[], None]]) -> None:
+    for end in ends:
+        end()
