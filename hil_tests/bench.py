@@ -34,12 +34,21 @@ def program_of(project: Path, engine: str, target: str) -> Program:
     return compile(replace(loaded, wiring=replace(loaded.wiring, engine=chosen)))
 
 
-def open_device(dut: Dut, program: Program) -> Device:
-    """The device with the program on it, before its start. Raises Failure."""
+def open_device(dut: Dut, program: Program, folder: Path) -> Device:
+    """The device with the program on it, before its start; `folder` is where bench.toml lies.
+    Raises Failure."""
     if dut.kind == "host":
         from hil_tests.devices.host import host_device
 
         return host_device(program)
+    if dut.kind == "micropython":
+        from hil_tests.devices.micropython import micropython_device
+
+        return micropython_device(program)
+    if dut.kind == "pico":
+        from hil_tests.devices.pico import pico_device
+
+        return pico_device(program, dut.firmware, folder)
     raise Failure(f"'{dut.kind}' is not a kind of device", "", USAGE)
 
 

@@ -92,7 +92,7 @@ def bench(request: pytest.FixtureRequest, _dut_name: str) -> Iterator[Bench]:
         file = read_bench(_bench_path(request))
         line = file.dut(_dut_name)
         program = program_of(file.project, line.engine, line.kind)
-        made = Bench(file, line, program, open_device(line, program))
+        made = Bench(file, line, program, open_device(line, program, file.path.parent))
     except Failure as failure:
         pytest.fail(_failure_text(failure), pytrace=False)
     try:

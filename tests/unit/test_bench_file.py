@@ -58,7 +58,9 @@ def diagnose(folder: Path) -> list[Diagnostic]:
     try:
         file = read_bench(folder)
         program = program_of(file.project, "python", "host")
-        bench = Bench(file, file.dut("host"), program, open_device(file.dut("host"), program))
+        bench = Bench(
+            file, file.dut("host"), program, open_device(file.dut("host"), program, folder)
+        )
         if file.plant is not None:
             bench.connect_plant()
     except BenchRejected as rejected:
