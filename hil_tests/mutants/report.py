@@ -1,0 +1,94 @@
+"""Says of a campaign which test has killed which mutant: as text, as Markdown, as JSON."""
+
+from __future__ import annotations
+
+import json
+
+from hil_tests.mutants.campaign import Campaign, Verdict
+
+
+def as_json(campaign: Campaign) -> str:
+    """One object; `killers` of a mutant are tests, with the first line of what they said."""
+    return json.dumps(
+        {
+            "suite": str(campaign.suite),
+            "project": campaign.project.name,
+            "dut": campaign.dut,
+            "seed": campaign.seed,
+            "tests": campaign.tests,
+            "seconds": round(campaign.seconds, 2),
+            "made": len(campaign.verdicts),
+            "killed": campaign.killed,
+            "mutants": [
+                {
+                    "number": v.mutant.number,
+                    "file": v.mutant.file,
+                    "line": v.mutant.edit.span.line,
+                    "column": v.mutant.edit.span.column,
+                    "rule": v.mutant.edit.rule,
+                    "what": v.mutant.edit.what,
+                    "killed": v.killed,
+                    "killers": v.killers,
+                    "seconds": round(v.seconds, 2),
+                }
+                for v in campaign.verdicts
+            ],
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def line(verdict: Verdict) -> str:
+    """A mutant and who killed it."""
+    return f"{verdict.mutant.number:4}  {verdict.mutant.name}\n      {_by(verdict)}"
+
+
+def _by(verdict: Verdict) -> str:
+    if not verdict.killed:
+        return "SURVIVED"
+    return "killed by " + ", ".join(verdict.killers)
+
+
+def by_test(campaign: Campaign) -> dict[str, tuple[list[int], list[int]]]:
+    """For each test the numbers of the mutants it killed, and of those that nothing else killed."""
+    found: dict[str, tuple[list[int], list[int]]] = {t: ([], []) for t in campaign.tests}
+    for verdict in campaign.verdicts:
+        for test in verdict.killers:
+            killed, alone = found.setdefault(test, ([], []))
+            killed.append(verdict.mutant.number)
+            if len(verdict.killers) == 1:
+                alone.append(verdict.mutant.number)
+    return found
+
+
+def score(campaign: Campaign) -> str:
+    made = len(campaign.verdicts)
+    share = f" ({100 * campaign.killed / made:.0f} %)" if made else ""
+    return f"{campaign.killed} of {made} mutants killed{share}"
+
+
+def summary(campaign: Campaign) -> str:
+    """What stands at the end: tests and what they killed, survivors, the score."""
+    lines = ["", "test: mutants it killed (those that no other test killed)"]
+    for test, (killed, alone) in by_test(campaign).items():
+        only = f" ({', '.join(map(str, alone))})" if alone else ""
+        lines.append(f"  {test}: {', '.join(map(str, killed)) or 'none'}{only}")
+    if campaign.survivors:
+        lines += ["", "survivors:", *(f"  {m.number:4}  {m.name}" for m in campaign.survivors)]
+    lines += ["", f"{score(campaign)} by {len(campaign.tests)} tests on {campaign.dut}"]
+    return "\n".join(lines)
+
+
+def markdown(campaign: Campaign) -> str:
+    """A table for people: mutant × killing tests."""
+    lines = ["| | place | rule | from → to | killed by |", "|---|---|---|---|---|"]
+    for verdict in campaign.verdicts:
+        edit = verdict.mutant.edit
+        what = f"`{edit.what}`".replace("|", "\\|")
+        killers = ", ".join(f"`{t.removeprefix('test_')}`" for t in verdict.killers)
+        lines.append(
+            f"| {verdict.mutant.number} | {verdict.mutant.place} | {edit.rule} | {what} "
+            f"| {killers or '**survived**'} |"
+        )
+    return "\n".join([*lines, "", score(campaign) + "."])
