@@ -22,9 +22,7 @@ def _arguments() -> argparse.ArgumentParser:
     p.add_argument("tests", nargs="*", help="tests to run, as for pytest; default: the folder")
     p.add_argument("--count", type=int, default=40, help="mutants, 0 for all (default: 40)")
     p.add_argument("--seed", type=int, default=1, help="of the choice (default: 1)")
-    p.add_argument(
-        "--source", action="append", default=[], help="a source to break; default: all"
-    )
+    p.add_argument("--source", action="append", default=[], help="a source to break; default: all")
     p.add_argument("--dut", default="host", help="kind of device (default: host)")
     p.add_argument("--jobs", type=int, default=1, help="suites at a time (default: 1)")
     p.add_argument("--least", type=float, default=0, help="percent that must be killed")

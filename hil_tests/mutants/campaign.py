@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,7 @@ TIMEOUT = "(the suite did not end in time)"
 """Stands for the test where a mutant keeps the suite from ending."""
 STOPPED = "(the suite could not run)"
 PATIENCE = 5.0
-"""How much longer than with the sound program a suite may take with a mutant, and half a minute."""
+"""How many times as long as with the sound program a suite may take, and half a minute more."""
 
 
 @record(frozen=True)
@@ -144,7 +145,7 @@ def _outcome(
     if ran.returncode not in (0, 1) or not result.is_file():
         lines = (ran.stdout + ran.stderr).strip().splitlines() or ["it said nothing"]
         return _Outcome([], {STOPPED: lines[-1]}, seconds)
-    passed, failed = _results(result)
+    passed, failed = _results(result, campaign.dut)
     return _Outcome(passed, failed, seconds)
 
 
@@ -172,12 +173,14 @@ def _write_bench(bench: BenchFile, project: Path, folder: Path) -> None:
             shutil.copy(path, folder)
 
 
-def _results(path: Path) -> tuple[list[str], dict[str, str]]:
+def _results(path: Path, dut: str) -> tuple[list[str], dict[str, str]]:
     """The tests that passed, and those that failed with the first line of what they said."""
+    device = re.compile(rf"\[{re.escape(dut)}(?:-(.*))?\]$")
     passed: list[str] = []
     failed: dict[str, str] = {}
     for case in xml.parse(path).getroot().iter("testcase"):
-        name = case.get("name", "")
+        # The device is a parameter of each test, and the same for all.
+        name = device.sub(lambda m: f"[{m[1]}]" if m[1] else "", case.get("name", ""))
         wrong = [e for tag in ("failure", "error") if (e := case.find(tag)) is not None]
         if wrong:
             said = (wrong[0].get("message") or wrong[0].text or "").strip().splitlines()

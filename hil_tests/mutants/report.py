@@ -6,6 +6,9 @@ import json
 
 from hil_tests.mutants.campaign import Campaign, Verdict
 
+SHOWN = 3
+"""Killers of a mutant that a line for people names; JSON has all."""
+
 
 def as_json(campaign: Campaign) -> str:
     """One object; `killers` of a mutant are tests, with the first line of what they said."""
@@ -47,11 +50,13 @@ def line(verdict: Verdict) -> str:
 def _by(verdict: Verdict) -> str:
     if not verdict.killed:
         return "SURVIVED"
-    return "killed by " + ", ".join(verdict.killers)
+    killers = list(verdict.killers)
+    more = f" and {len(killers) - SHOWN} more" if len(killers) > SHOWN else ""
+    return "killed by " + ", ".join(killers[:SHOWN]) + more
 
 
 def by_test(campaign: Campaign) -> dict[str, tuple[list[int], list[int]]]:
-    """For each test the numbers of the mutants it killed, and of those that nothing else killed."""
+    """For each test the numbers of the mutants it killed, and of those that it alone killed."""
     found: dict[str, tuple[list[int], list[int]]] = {t: ([], []) for t in campaign.tests}
     for verdict in campaign.verdicts:
         for test in verdict.killers:
@@ -86,7 +91,10 @@ def markdown(campaign: Campaign) -> str:
     for verdict in campaign.verdicts:
         edit = verdict.mutant.edit
         what = f"`{edit.what}`".replace("|", "\\|")
-        killers = ", ".join(f"`{t.removeprefix('test_')}`" for t in verdict.killers)
+        names = [f"`{t.removeprefix('test_')}`" for t in verdict.killers]
+        killers = ", ".join(names[:SHOWN])
+        if len(names) > SHOWN:
+            killers += f" and {len(names) - SHOWN} more"
         lines.append(
             f"| {verdict.mutant.number} | {verdict.mutant.place} | {edit.rule} | {what} "
             f"| {killers or '**survived**'} |"
