@@ -24,6 +24,7 @@ def _arguments() -> argparse.ArgumentParser:
     p.add_argument("--seed", type=int, default=1, help="of the choice (default: 1)")
     p.add_argument("--source", action="append", default=[], help="a source to break; default: all")
     p.add_argument("--dut", default="host", help="kind of device (default: host)")
+    p.add_argument("--first", action="store_true", help="the first test that kills is enough")
     p.add_argument("--jobs", type=int, default=1, help="suites at a time (default: 1)")
     p.add_argument("--least", type=float, default=0, help="percent that must be killed")
     p.add_argument("--list", action="store_true", help="only list the mutants")
@@ -43,7 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"{mutant.number:4}  {mutant.name}")
             return 0
         tell = lambda verdict: print(report.line(verdict), flush=True)  # noqa: E731
-        campaigns.run(made, mutants, options.tests, max(1, options.jobs), tell)
+        tests = options.tests or [str(suite)]
+        tests += ["-x"] if options.first else []
+        campaigns.run(made, mutants, tests, max(1, options.jobs), tell)
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         if failure.help:

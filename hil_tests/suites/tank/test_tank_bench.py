@@ -12,8 +12,8 @@ import pytest
 
 from hil_tests.expect import expect
 
-CONTACT = {"within": "45ms", "not_before": "20ms"}  # filter 20 ms, two scans
-FLOAT = {"within": "75ms", "not_before": "50ms"}
+CONTACT: dict[str, Any] = {"within": "45ms", "not_before": "20ms"}  # filter 20 ms, two scans
+FLOAT: dict[str, Any] = {"within": "75ms", "not_before": "50ms"}
 NOW = "35ms"  # what has no filter
 
 
