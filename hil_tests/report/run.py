@@ -41,9 +41,12 @@ def write_failure(
     message: str = "",
 ) -> list[Path]:
     """Leave timeline.html, trace.vcd, bus.txt, bus.jsonl (where there were frames) and
-    failure.json in the folder, which is made. `about` names what was tested: device, hashes; a
-    `message` is added to the recording as a note at its end where no check has failed. Raises Failure where a file
-    cannot be written; where pyvcd is missing the other files are there before."""
+    failure.json in the folder, which is made.
+
+    `about` names what was tested: device, hashes. A `message` is added to the recording, as a note
+    at its end, where no check has failed. Raises Failure where a file cannot be written; where
+    pyvcd is missing, the other files are there before.
+    """
     _make(folder)
     failed = [check for check in recording.checks if not check.passed]
     if message and not failed:

@@ -139,7 +139,7 @@ def nice_scale(values: Sequence[float]) -> tuple[float, float]:
     if highest == lowest:
         air = abs(highest) / 10 or 1.0
         lowest, highest = lowest - air, highest + air
-    step = 10.0 ** math.floor(math.log10((highest - lowest) / 2))
+    step = 10.0 ** math.floor(math.log10((highest - lowest) / 6))
     step *= next(f for f in (1, 2, 5, 10) if (highest - lowest) / (f * step) <= 6)
     return math.floor(lowest / step) * step, math.ceil(highest / step) * step
 
