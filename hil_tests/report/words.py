@@ -12,6 +12,10 @@ from hil_tests.recording import Change, Check, FaultSpan, Recording, SignalInfo,
 from hil_tests.report.quantities import number_text, span_text, time_text, value_text
 from host_tools.record import record
 
+SEEN = "_seen"
+"""Ends the name of what the device sees of a signal while a fault distorts it
+(hil_tests/signals.py)."""
+
 _MOST = 8
 """Edges that are told; of more, the first two and the last ones."""
 
@@ -26,7 +30,8 @@ class Edge:
 
 def last_edges(recording: Recording, check: Check) -> str:
     """What the signals of the check, or all where it names none, did until it ended."""
-    names = [n for n in check.signals if n in recording.signals] or list(recording.signals)
+    named = [n for n in check.signals if n in recording.signals] or list(recording.signals)
+    names = list(dict.fromkeys(m for n in named for m in (n, n + SEEN) if m in recording.signals))
     limits = limits_of(check)
     edges: list[Edge] = []
     for name in names:
@@ -47,6 +52,8 @@ def limits_of(check: Check) -> dict[str, tuple[float, ...]]:
     limits: dict[str, tuple[float, ...]] = {}
     for name, value in check.limits:
         limits[name] = (*limits.get(name, ()), value)
+    for name, values in list(limits.items()):
+        limits.setdefault(name + SEEN, values)
     return limits
 
 

@@ -23,6 +23,7 @@ from hil_tests.report.timeline.geometry import (
     trace,
 )
 from hil_tests.report.timeline.page import timeline_page, write_timeline
+from hil_tests.report.words import last_edges
 from host_tools.failure import Failure
 
 
@@ -110,6 +111,22 @@ def test_the_page_holds_every_recording(recording: Recording) -> None:
     for check in recording.checks:
         if not check.passed:
             assert f"✗ {check.text}".strip() in [text.strip() for text in read.texts]
+
+
+def test_what_the_device_sees_stands_below_the_signal() -> None:
+    r = Recording()
+    for name in ("a", "level", "b", "level_seen", "c_seen"):
+        r.add_signal(SignalInfo(name, "analogue", "%", to_device=True))
+        r.change(0, name, 400.0 if name == "level_seen" else 1.0)
+    r.add_signal(SignalInfo("horn", "digital"))
+    r.checks.append(Check(0, S, "x", False, "", ("horn", "level"), "", (("level", 2.0),)))
+    shown = timeline(r, "")
+    names = [row.info.name for row in shown.signals]
+    assert names == ["level", "level_seen", "horn", "a", "b", "c_seen"]
+    level, seen = shown.signals[:2]
+    assert level.scale == seen.scale == (0, 500)
+    assert level.limits == seen.limits == (2.0,)
+    assert last_edges(r, r.checks[0]).count("level_seen was 400 %") == 1
 
 
 def test_a_recording_of_nothing_is_a_page() -> None:

@@ -12,7 +12,8 @@ from typing import Any
 from hil_tests.recording import Check, FaultSpan, Recording, SignalInfo
 from hil_tests.report.bus_log import frame_texts, messages
 from hil_tests.report.timeline.geometry import first_view, lanes, nice_scale
-from host_tools.record import record
+from hil_tests.report.words import SEEN
+from host_tools.record import record, replace
 
 MOST_CHANGES = 400_000
 """That a page carries; a longer recording is thinned."""
@@ -90,7 +91,7 @@ def timeline(recording: Recording, title: str) -> Timeline:
     end_ns = max(ends)
     view = first_view([(c.begin_ns, c.end_ns) for c in failed], end_ns)
     rows = [_signal(recording, info, checks) for info in recording.signals.values()]
-    rows.sort(key=lambda row: (not row.failed, not row.info.to_device))
+    rows = _ordered(rows)
     thinned = len(recording.changes) > MOST_CHANGES
     if thinned:
         rows = [_thin(row, MOST_CHANGES // len(rows)) for row in rows]
@@ -109,12 +110,32 @@ def timeline(recording: Recording, title: str) -> Timeline:
     )
 
 
+def _ordered(rows: list[SignalRow]) -> list[SignalRow]:
+    """Signals of failed checks, inputs, outputs; what the device sees of a signal below it."""
+    named = {row.info.name: row for row in rows}
+    below = {n: named[n + SEEN] for n in named if n + SEEN in named}
+    seen = {row.info.name for row in below.values()}
+    ordered = []
+    for row in sorted(rows, key=lambda row: (not row.failed, not row.info.to_device)):
+        name = row.info.name
+        if name in seen:
+            continue
+        if name not in below:
+            ordered.append(row)
+            continue
+        other = below[name]
+        scale = row.scale if row.digital else nice_scale([*row.scale, *other.scale])
+        ordered.append(replace(row, scale=scale))
+        ordered.append(replace(other, failed=row.failed, scale=scale, limits=row.limits))
+    return ordered
+
+
 def _signal(recording: Recording, info: SignalInfo, checks: Sequence[Check]) -> SignalRow:
     changes = sorted(recording.of(info.name), key=lambda c: c.time_ns)
     values = [None if c.value is None else float(c.value) for c in changes]
     limits = tuple(dict.fromkeys(v for c in checks for n, v in c.limits if n == info.name))
     numbers = [v for v in values if v is not None]
-    scale = (-0.3, 1.3) if info.kind == "digital" else nice_scale([*numbers, *limits])
+    scale = (-0.25, 1.25) if info.kind == "digital" else nice_scale([*numbers, *limits])
     return SignalRow(
         info,
         [c.time_ns for c in changes],

@@ -241,11 +241,14 @@ function draw() {
   window.style.width = 100 * (end - begin) / data.end + "%";
   drawCursor();
 }
-let waiting = false;
-function later(what) {
-  if (waiting) return;
-  waiting = true;
-  requestAnimationFrame(() => { waiting = false; what(); });
+let waiting = null;
+function later(what) {  // with the next frame, once; `draw` does what `drawCursor` does, too
+  if (waiting === null) requestAnimationFrame(() => {
+    const due = waiting;
+    waiting = null;
+    due();
+  });
+  if (waiting !== draw) waiting = what;
 }
 function show(from, to) {
   const wide = Math.min(data.end, Math.max(LEAST_NS, Math.round(to - from)));
