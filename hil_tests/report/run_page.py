@@ -45,7 +45,8 @@ td:first-child { overflow-wrap: anywhere; } .pill { border-radius: 1rem; padding
 .pill.passed { color: var(--pass); background: var(--pass-back); }
 .pill.failed, .pill.error { color: var(--fail); background: var(--fail-back); }
 .pill.skipped { color: var(--skip); background: var(--skip-back); }
-.matrix { width: auto; } .matrix td { white-space: nowrap; border-left: 1px solid var(--line); }
+.matrix { width: auto; } .matrix tbody th { min-width: 11rem; }
+.matrix td { white-space: nowrap; border-left: 1px solid var(--line); }
 .matrix thead th { max-width: 12rem; vertical-align: bottom; font-size: .86rem; }
 .matrix .good { color: var(--pass); background: var(--pass-back); }
 .matrix .bad { color: var(--fail); background: var(--fail-back); font-weight: 600; }

@@ -36,6 +36,13 @@ class SignalRow:
     def digital(self) -> bool:
         return self.info.kind == "digital"
 
+    @property
+    def edges(self) -> tuple[float, float]:
+        """The values at the lower and upper edge of the row: those of the scale are inside."""
+        lowest, highest = self.scale
+        air = 0.25 if self.digital else 0.05 * (highest - lowest)
+        return lowest - air, highest + air
+
 
 @record(frozen=True)
 class TaskRow:
@@ -135,7 +142,7 @@ def _signal(recording: Recording, info: SignalInfo, checks: Sequence[Check]) -> 
     values = [None if c.value is None else float(c.value) for c in changes]
     limits = tuple(dict.fromkeys(v for c in checks for n, v in c.limits if n == info.name))
     numbers = [v for v in values if v is not None]
-    scale = (-0.25, 1.25) if info.kind == "digital" else nice_scale([*numbers, *limits])
+    scale = (0.0, 1.0) if info.kind == "digital" else nice_scale([*numbers, *limits])
     return SignalRow(
         info,
         [c.time_ns for c in changes],
@@ -221,7 +228,7 @@ def data(shown: Timeline) -> dict[str, Any]:
                 "name": row.info.name,
                 "unit": row.info.unit,
                 "digital": row.digital,
-                "scale": row.scale,
+                "scale": row.edges,
                 "t": _differences(row.times),
                 "v": [_number(v, row.digital) for v in row.values],
                 "limits": row.limits,

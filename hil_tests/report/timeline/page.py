@@ -278,10 +278,10 @@ def _signal(k: int, row: SignalRow, shown: Timeline) -> str:
     way = "in" if info.to_device else "out"
     classes = f"row {'digital' if row.digital else 'analogue'} {way}"
     classes += " failed" if row.failed else ""
-    drawn = trace(row.times, row.values, view, row.scale, shown.end_ns)
+    drawn = trace(row.times, row.values, view, row.edges, shown.end_ns)
     lines = ""
     for limit in row.limits:
-        lines += f'<path class="limit" d="M0 {_y(limit, row.scale):.1f}H{WIDTH}"/>'
+        lines += f'<path class="limit" d="M0 {_y(limit, row.edges):.1f}H{WIDTH}"/>'
     hurt = "".join(
         f'<div class="hurt" title="{escape(fault_text(f))}" '
         f'style="{_place(f.begin_ns, fault_end(f, shown.end_ns), view)}"></div>'
@@ -301,8 +301,8 @@ def _signal(k: int, row: SignalRow, shown: Timeline) -> str:
     )
 
 
-def _y(value: float, scale: tuple[float, float]) -> float:
-    return 100 * (scale[1] - value) / (scale[1] - scale[0])
+def _y(value: float, edges: tuple[float, float]) -> float:
+    return 100 * (edges[1] - value) / (edges[1] - edges[0])
 
 
 def _scale(row: SignalRow) -> str:
@@ -310,9 +310,9 @@ def _scale(row: SignalRow) -> str:
         return ""
     lowest, highest = row.scale
     limits = "".join(
-        f'<b class="limit" style="top:{_y(v, row.scale):.1f}%">{number_text(v)}</b>'
+        f'<b class="limit" style="top:{_y(v, row.edges):.1f}%">{number_text(v)}</b>'
         for v in row.limits
-        if 18 <= _y(v, row.scale) <= 82
+        if 18 <= _y(v, row.edges) <= 82
     )
     unit = f" {escape(row.info.unit)}" if row.info.unit else ""
     return f"<b>{number_text(highest)}{unit}</b>{limits}<b>{number_text(lowest)}</b>"

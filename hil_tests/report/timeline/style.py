@@ -133,7 +133,8 @@ footer { color: var(--soft); font-size: .86rem; margin-top: .7rem; }
 footer kbd { font: inherit; font-size: .8rem; border: 1px solid var(--line); border-radius: 3px;
   padding: 0 .3rem; background: var(--card); color: var(--ink); }
 .said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-@media (max-width: 46rem) { :root { --scale: 0rem; } main { --names: 0rem; padding: .7rem; }
+@media screen and (max-width: 46rem) { :root { --scale: 0rem; }
+  main { --names: 0rem; padding: .7rem; }
   .row { grid-template-columns: minmax(0, 1fr); } .name { height: 20px; padding-right: .7rem;
     font-size: .84rem; } .scale { display: none; } .lanes .name { padding-top: 0;
     align-items: center; } .row.axis .name { display: none; } .plot { border-left: 0; }
@@ -143,7 +144,7 @@ footer kbd { font: inherit; font-size: .8rem; border: 1px solid var(--line); bor
     --fail: #b3161e; --fail-back: #fde4e4; --fault: #8a4a00; --fault-back: #ffedd1;
     --task: #444; --bus: #055a62; --band: rgba(196,38,46,.08); }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  main { padding: 0; max-width: none; } body { font-size: 11px; } .tools, .live .tools,
-  footer kbd, .keys { display: none; } .row, article { break-inside: avoid; }
+  main { padding: 0; max-width: none; } :root { font-size: 12px; } body { font-size: 11px; }
+  .tools, .live .tools, footer kbd, .keys { display: none; } .row, article { break-inside: avoid; }
   .row.axis { position: relative; } }
 """
