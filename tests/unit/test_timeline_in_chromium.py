@@ -24,6 +24,7 @@ def opened(page: Path, script: str = "") -> Page:
     """The page as it is after its script, and then `script`, has run."""
     text = page.read_text("utf-8")
     if script:
+        script += " draw();"  # now, and not with the next frame, for which the dump does not wait
         text = text.replace("\ndraw();\n})()", f"\ndraw();\n{script}\n}})()")
         assert script in text
         page.write_text(text, "utf-8")
