@@ -98,7 +98,6 @@ class Kernel:
         state; also when it is cancelled or `stopping` was set, and when every task has faulted.
         """
         words = self.words
-        pause_ms = 0 if self._free else 4
         try:
             self._start(scans, until_ns)
             while words[_RUNNING] and not self.stopping:
@@ -108,7 +107,9 @@ class Kernel:
                 for k in self._free:
                     words[_FREEWHEELING] = k
                     self._enter(self.base, _SCAN)
-                await asyncio.sleep_ms(pause_ms)
+                # Where nobody posts, the heartbeat is all there is to do, and has no hurry.
+                pause_ms = 20 if self._mailbox is None else 4
+                await asyncio.sleep_ms(0 if self._free else pause_ms)
         finally:
             self.stop()
         return self.image.words[im.RELEASES]

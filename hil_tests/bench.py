@@ -71,7 +71,6 @@ class Bench:
     def _signal(self, wire: Wire) -> Signal:
         signal = Signal(wire, self.dut, self.dut)
         signal.judge = self.judge
-        self.judge.signals.append(signal)
         return signal
 
     @property
@@ -143,13 +142,20 @@ class Bench:
     def begin(self) -> None:
         """Apply the initial values and start the device."""
         for signal in self.signals:
-            if signal.info.to_device:
+            if signal.info.to_device and not signal.driven:
                 signal.drive(signal.wire.initial)
         self.started = True
         self.dut.start()
 
     def close(self) -> None:
         self.dut.close()
+
+
+def open_bench(file: BenchFile, name: str) -> Bench:
+    """The bench with its device `name`, before the start. Raises Failure."""
+    line = file.dut(name)
+    program = program_of(file.project, line.engine, line.kind)
+    return Bench(file, line, program, open_device(line, program, file.path.parent))
 
 
 def make_plant(line: PlantLine, file: BenchFile) -> Plant:

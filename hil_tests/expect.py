@@ -1,10 +1,10 @@
 """Assertions that speak of signals and time: `expect(signals.pump).rises(within="50ms")`.
 
 Times are counted from `after`, an event: from the latest time that it has happened, or, if it has
-not, from when it does (`wait`, 10 s). Without `after` they are counted from what the test did last
-to a signal or fault. What has passed already is looked up in the recording; where that does not
-decide, the clock runs. Bounds are widened by the tolerance of the device (`edge`, `analogue` in
-bench.toml).
+not, from when it does (`wait`, 10 s). Without `after` they are counted from what the test did
+last: set a signal or a variable, injected a fault, cut the power. What has passed already is
+looked up in the recording; where that does not decide, the clock runs. Bounds are widened by the
+tolerance of the device (`edge`, `analogue` in bench.toml).
 
 Each assertion is added to the recording as a Check; one that fails raises AssertionError.
 """
@@ -33,13 +33,7 @@ class Judge:
         self.clock = clock
         self.edge_ns = edge_ns
         self.analogue = analogue
-        self.acted_ns = 0
-        """When the test did something last, besides setting a signal."""
-        self.signals: list[Signal] = []
         self.words: Callable[[Recording, Check], str] | None = None
-
-    def last_act_ns(self) -> int:
-        return max([self.acted_ns, *(signal.stimulus_ns for signal in self.signals)])
 
     def decide(self, check: Check) -> None:
         """Record a check; AssertionError where it failed."""
@@ -363,7 +357,7 @@ class Expectation:
     def _start(self, text: str, after: Event | None, wait: Duration) -> int:
         """When the time of an expectation begins."""
         if after is None:
-            return self._judge.last_act_ns()
+            return self._recording.acted_ns
         found = after.latest()
         if found is None:
             begin_ns = self._clock.now

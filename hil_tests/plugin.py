@@ -65,34 +65,72 @@ def _dut_name(request: pytest.FixtureRequest) -> str:
     return name
 
 
-def _bench_path(request: pytest.FixtureRequest) -> Path:
-    from hil_tests.bench_file import FILE, find_bench
+def _bench_path(item: pytest.Item) -> Path | None:
+    from hil_tests.bench_file import find_bench
 
-    given = request.config.getoption("--bench")
-    if given is not None:
-        return Path(given)
-    found = find_bench(request.path.parent)
-    if found is None:
-        pytest.fail(
-            f"there is no {FILE} beside {request.path.name} or in a folder above it\n"
-            "help: write one (docs/bench.md), or name it with --bench FILE",
-            pytrace=False,
-        )
-    return found
+    given = item.config.getoption("--bench")
+    return Path(given) if given is not None else find_bench(item.path.parent)
+
+
+_PREPARED = pytest.StashKey[dict[tuple[Path, str], "Bench"]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> object:
+    """Tests on an emulated board go on from one that has booted: hil_tests/forked.py."""
+    if not _FIXTURES.intersection(getattr(item, "fixturenames", ())):
+        return None
+    from hil_tests.forked import can_fork, run_in_child
+
+    if not can_fork(item.config) or not _prepare(item):
+        return None
+    run_in_child(item, nextitem)
+    return True
+
+
+def _prepare(item: pytest.Item) -> bool:
+    """Start the device of a test, if it is worth while; whether it is there."""
+    from hil_tests.bench import open_bench
+    from hil_tests.bench_file import read_bench
+    from host_tools.failure import Failure
+
+    name = getattr(item, "callspec").params.get("_dut_name")  # noqa: B009
+    path = _bench_path(item)
+    if path is None or "dut" not in item.fixturenames:  # type: ignore[attr-defined]
+        return False
+    prepared = item.config.stash.setdefault(_PREPARED, {})
+    if (path, name) in prepared:
+        return True
+    try:
+        file = read_bench(path)
+        if file.dut(name).kind != "pico":
+            return False
+        bench = open_bench(file, name)
+        bench.begin()
+    except Failure:
+        return False  # told by the test's own fixture
+    prepared[path, name] = bench
+    return True
 
 
 @pytest.fixture
 def bench(request: pytest.FixtureRequest, _dut_name: str) -> Iterator[Bench]:
-    """The bench of one test, with a fresh device; not started."""
-    from hil_tests.bench import Bench, open_device, program_of
+    """The bench of one test, with a fresh device; not started, unless it is a prepared one."""
+    from hil_tests.bench import open_bench
     from hil_tests.bench_file import read_bench
     from host_tools.failure import Failure
 
+    path = _bench_path(request.node)
+    if path is None:
+        pytest.fail(
+            f"there is no bench.toml beside {request.path.name} or in a folder above it\n"
+            "help: write one (docs/bench.md), or name it with --bench FILE",
+            pytrace=False,
+        )
+    made = request.config.stash.get(_PREPARED, {}).get((path, _dut_name))
     try:
-        file = read_bench(_bench_path(request))
-        line = file.dut(_dut_name)
-        program = program_of(file.project, line.engine, line.kind)
-        made = Bench(file, line, program, open_device(line, program, file.path.parent))
+        if made is None:
+            made = open_bench(read_bench(path), _dut_name)
     except Failure as failure:
         pytest.fail(_failure_text(failure), pytrace=False)
     try:

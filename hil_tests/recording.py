@@ -87,7 +87,8 @@ class Release:
 
 @record()
 class Recording:
-    """Lists in the order of time. `listeners` are called with each change of a signal."""
+    """Lists in the order of time. `listeners` are called with each change of a signal. `acted_ns`
+    is when the test did something last: set a signal, injected a fault, cut the power."""
 
     signals: dict[str, SignalInfo] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
@@ -97,6 +98,7 @@ class Recording:
     releases: list[Release] = field(default_factory=list)
     notes: list[tuple[int, str]] = field(default_factory=list)
     end_ns: int = 0
+    acted_ns: int = 0
     listeners: list[Callable[[Change], None]] = field(default_factory=list)
     _of: dict[str, list[Change]] = field(default_factory=dict)
 

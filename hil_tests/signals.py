@@ -36,10 +36,10 @@ class Signal:
         self.info = wire.info
         self.wire = wire
         self.transforms: list[Transform] = []
-        self.stimulus_ns = 0
-        """When a test has set it last."""
         self.owner = ""
         """Who else sets it, such as the plant: then a test cannot."""
+        self.driven = False
+        """A value was given to it."""
         self.judge: object = None
         """Of hil_tests/expect.py."""
         self._device = device
@@ -71,7 +71,7 @@ class Signal:
                 USAGE,
             )
         self.drive(value)
-        self.stimulus_ns = self._device.time_ns
+        self._recording.acted_ns = self._device.time_ns
 
     def drive(self, value: Value) -> None:
         """As `set`, for what is not the test: plants and instruments."""
@@ -88,6 +88,7 @@ class Signal:
                 raise Failure(f"'{self.name}' takes {wanted}, not {value!r}", "", USAGE)
             value = float(value) if analogue else bool(value)
         self._value = value
+        self.driven = True
         self._recording.change(self._device.time_ns, self.name, value)
         self.refresh()
 

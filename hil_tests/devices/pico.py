@@ -101,7 +101,7 @@ class PicoDevice:
         found = self._wait_for_program()
         self._started = True
         self._zero_ns = self.pico.time_ns
-        if found.kernel:
+        if found.start_us is not None:
             self._zero_ns = self._instant_ns(found.start_us) - LEAD_NS
             self.pico.run_for(self._zero_ns - self.pico.time_ns)
             self._zero_ns = self.pico.time_ns
@@ -131,8 +131,7 @@ class PicoDevice:
         before = self._memory.timer_us()
         while self._memory.timer_us() == before:
             self.pico.run_for(50)
-        ahead_us = (tick_us - self._memory.timer_us() + (1 << 31)) % (1 << 32) - (1 << 31)
-        return self.pico.time_ns + ahead_us * 1000
+        return self.pico.time_ns + self._memory.ahead_us(tick_us) * 1000
 
     def _emulate(self, duration_ns: int) -> None:
         try:
@@ -238,10 +237,8 @@ class PicoDevice:
         """Where it is in memory. Raises RuntimeError while it does not run."""
         if self._found is None and self._on:
             self._found = self._memory.find(self._by_kernel)
-            if self._found is not None and self._found.kernel:
-                ahead_us = self._found.start_us - self._memory.timer_us()
-                ahead_us = (ahead_us + (1 << 31)) % (1 << 32) - (1 << 31)
-                self._first_ns = self.time_ns + ahead_us * 1000
+            if self._found is not None and self._found.start_us is not None:
+                self._first_ns = self.time_ns + self._memory.ahead_us(self._found.start_us) * 1000
         if self._found is None:
             raise RuntimeError("the program does not run: the board has no power, or boots still")
         return self._found
@@ -253,10 +250,11 @@ class PicoDevice:
         self._program()
         offset, data, bit = self._variables.encode(path, value)
         mask = None if bit is None else 1 << bit
+        self.recording.acted_ns = self.time_ns
         self._posts.append((offset, data if bit is None else bytes((data[0] << bit,)), mask))
 
     def _post(self) -> None:
-        if self._memory.post(self._program(), *self._posts[0]):
+        if self._memory.store(self._program(), *self._posts[0]):
             del self._posts[0]
 
     def fault(self) -> dict[str, object] | None:
@@ -298,6 +296,7 @@ class PicoDevice:
 
     def power_cut(self) -> None:
         self._on = False
+        self.recording.acted_ns = self.time_ns
         self._found = None
         self._posts.clear()
         self._scans = []
@@ -311,6 +310,7 @@ class PicoDevice:
         self.pico.mcu.sram[:] = bytes(len(self.pico.mcu.sram))
         self.pico.reset()
         self._on = True
+        self.recording.acted_ns = self.time_ns
         for point, value in self._applied.values():
             self._apply(point, value)
         for pin in self._watchers:

@@ -1,8 +1,11 @@
-"""What a debugger would see of a running program: image, records and mailbox in a Pico's RAM."""
+"""What a debugger sees of a running program: its image in a Pico's RAM."""
 
 from __future__ import annotations
 
+import re
 import struct
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from controller import image as im
@@ -12,22 +15,27 @@ from host_tools.record import record
 _RAM = 0x20000000
 _TIMERAWL = 0x40054028  # RP2040 data sheet 4.6.5
 
-# Of firmware/kernel/kernel.h, as words from the kernel's address.
-_MAGIC = struct.pack("<I", 0x544B5441)
-_AT_MAGIC, _AT_M, _AT_RUNNING, _AT_START_US = 2, 3, 5, 38
-_AT_MAILS, _AT_MAIL_OFFSETS, _AT_MAIL_LENGTHS, _AT_MAIL_BYTES = 20, 21, 22, 23
+_MAGIC = struct.pack("<I", 0x544B5441)  # firmware/kernel/kernel.h
+_WORD = re.compile(r"WORD_OF\(kernel, (\w+), (\d+)\)")
+_KERNEL_H = Path(__file__).parents[2] / "firmware" / "kernel" / "kernel.h"
+
+
+@lru_cache(maxsize=1)
+def kernel_words() -> dict[str, int]:
+    """Name -> index of the kernel's words, as kernel.h asserts them."""
+    return {name: int(n) for name, n in _WORD.findall(_KERNEL_H.read_text(encoding="utf-8"))}
+
 
 _HEADER = im.MAGIC + struct.pack("<H", im.VERSION)
 
 
 @record(frozen=True)
 class Found:
-    """Addresses of the image and of the kernel, 0 without one; `start_us` is the tick of the
-    timer at logical time 0, where the kernel tells it."""
+    """The image's address; `start_us` is the tick of the timer at logical time 0, None where
+    there is no kernel to tell it."""
 
     image: int
-    kernel: int = 0
-    start_us: int = 0
+    start_us: int | None = None
 
 
 class Memory:
@@ -44,14 +52,16 @@ class Memory:
         return self._by_kernel(ram) if by_kernel else self._portable(ram)
 
     def _by_kernel(self, ram: bytes) -> Found | None:
+        at_word = kernel_words()
+        at_m = at_word["m"]
         at = ram.find(_MAGIC)
         while at >= 0:
-            base = at - 4 * _AT_MAGIC
-            if base >= 0 and base % 8 == 0 and base + 4 * _AT_START_US + 4 <= len(ram):
-                words = struct.unpack_from("<39I", ram, base)
-                image = words[_AT_M] - _RAM
-                if words[_AT_RUNNING] == 1 and self._is_image(ram, image):
-                    return Found(words[_AT_M], _RAM + base, words[_AT_START_US])
+            base = at - 4 * (at_m - 1)  # `magic` stands before `m`
+            if base >= 0 and base % 8 == 0 and base + 4 * 64 <= len(ram):
+                words = struct.unpack_from("<64I", ram, base)
+                image = words[at_m] - _RAM
+                if words[at_word["running"]] == 1 and self._is_image(ram, image):
+                    return Found(words[at_m], words[at_word["start_us"]])
             at = ram.find(_MAGIC, at + 1)
         return None
 
@@ -78,31 +88,20 @@ class Memory:
         ticks: int = self._pico.mcu.read_uint32(_TIMERAWL)
         return ticks
 
-    def post(self, found: Found, offset: int, data: bytes, mask: int | None) -> bool:
-        """Hand a write to the kernel as Python there does (controller/kernel_mailbox.py), or store
-        it where there is no kernel; False while that is not possible."""
+    def ahead_us(self, tick_us: int) -> int:
+        """How far a tick of the timer is away; negative where it is over."""
+        return (tick_us - self.timer_us() + (1 << 31)) % (1 << 32) - (1 << 31)
+
+    def store(self, found: Found, offset: int, data: bytes, mask: int | None) -> bool:
+        """Store bytes, or the bits of `mask`, between two scans; False in the middle of one."""
         mcu: Any = self._pico.mcu
-        if not found.kernel:
-            if mcu.read_uint32(found.image + 4 * im.SEQUENCE) & 1:
-                return False  # in the middle of a scan
-            if mask is not None:
-                was = mcu.read_uint8(found.image + offset)
-                data = bytes((was & ~mask | data[0],))
-            for n, byte in enumerate(data):
-                mcu.write_uint8(found.image + offset + n, byte)
-            return True
-
-        def word(n: int) -> int:
-            value: int = mcu.read_uint32(found.kernel + 4 * n)
-            return value
-
-        if word(_AT_MAILS):
+        if mcu.read_uint32(found.image + 4 * im.SEQUENCE) & 1:
             return False
-        mcu.write_uint32(word(_AT_MAIL_OFFSETS), offset)
-        mcu.write_uint16(word(_AT_MAIL_LENGTHS), len(data) if mask is None else 0)
-        for n, byte in enumerate(data if mask is None else bytes((mask, data[0]))):
-            mcu.write_uint8(word(_AT_MAIL_BYTES) + n, byte)
-        mcu.write_uint32(found.kernel + 4 * _AT_MAILS, 1)
+        at = found.image + offset
+        if mask is not None:
+            data = bytes((mcu.read_uint8(at) & ~mask | data[0],))
+        for n, byte in enumerate(data):
+            mcu.write_uint8(at + n, byte)
         return True
 
     def tasks(self, found: Found, count: int) -> list[dict[str, Any]]:

@@ -110,6 +110,7 @@ class VirtualDevice:
 
     def set_variable(self, path: str, value: object) -> None:
         offset, data, bit = self._variables.encode(path, value)
+        self.recording.acted_ns = self._now_ns
         if bit is None:
             self._controller.post(offset, data, None)
         else:
@@ -127,12 +128,14 @@ class VirtualDevice:
         return self._controller.image()
 
     def power_cut(self) -> None:
+        self.recording.acted_ns = self._now_ns
         self._controller.power_off()
         self._on = False
         self._tell([(self._now_ns, pin, None) for pin in self._driven])
 
     def power_on(self) -> None:
         self._on = True
+        self.recording.acted_ns = self._now_ns
         self._tell(self._controller.power_on(self._now_ns))
 
     def close(self) -> None:
