@@ -60,7 +60,8 @@ class Device(Protocol):
         """End the `run_for` that is under way, from one of its callbacks, as soon as it can."""
 
     def write(self, point: Point, value: Value) -> None:
-        """Apply a level (True: high; None: open) or a voltage to an input, now."""
+        """Apply a level (True: high; None: open) or a voltage to an input, now. What is open and
+        has no pull resistor is low."""
 
     def read(self, point: Point) -> Value:
         """The level or voltage at an output now."""

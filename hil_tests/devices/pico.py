@@ -72,6 +72,11 @@ class PicoDevice:
         self.pico = EmulatedPico(uf2, flash=flash_with(uf2, program))
         self.pico.take_console(self._heard)
         self._manifest = program.manifest()
+        self._without_pull = {
+            row["pin"]
+            for row in self._manifest["io"]["inputs"]
+            if "pin" in row and not row.get("pull")
+        }
         self._by_kernel = program.engine == "native"
         self._variables = Variables(program.layout)
         layout = bytes.fromhex(self._manifest["layout"])
@@ -184,6 +189,9 @@ class PicoDevice:
         if point.analogue:
             volts = min(max(float(value or 0.0), 0.0), FULL_SCALE_V)
             self.pico.set_adc(pin, int(volts / FULL_SCALE_V * 4095 + 0.5))
+        elif value is None and point.pin in self._without_pull:
+            # Floating: low, as on the other devices.
+            self.pico.drive(pin, False)
         else:
             self.pico.drive(pin, None if value is None else bool(value))
 
@@ -210,6 +218,8 @@ class PicoDevice:
         new = point.pin not in self._watchers
         self._watchers.setdefault(point.pin, []).append(callback)
         if point.analogue:
+            if not self._analogue:
+                self._follow_pwm()
             self._analogue.setdefault(point.pin, (point, None))
         elif new:
             self.pico.watch(number_of(point.pin), lambda edge: self._edge(point.pin, edge))
@@ -223,6 +233,18 @@ class PicoDevice:
     def _tell(self, time_ns: int, pin: str, value: Value) -> None:
         for callback in self._watchers.get(pin, ()):
             callback(time_ns, value)
+
+    def _follow_pwm(self) -> None:
+        """Look at the analogue outputs whenever a register of the PWM block is written."""
+        block: Any = self.pico.mcu.find_peripheral(_PWM)
+        write = block.write_uint32
+
+        def written(offset: int, value: int) -> None:
+            write(offset, value)
+            if self._started and self._on:
+                self._look_at_analogue(self.time_ns)
+
+        block.write_uint32 = written
 
     def _look_at_analogue(self, now_ns: int) -> None:
         for pin, (point, last) in self._analogue.items():
@@ -264,7 +286,6 @@ class PicoDevice:
 
     def _look_at_tasks(self, now_ns: int) -> None:
         """Note the scans since the last look, of each task the latest."""
-        self._look_at_analogue(now_ns)
         try:
             found = self._program()
         except RuntimeError:

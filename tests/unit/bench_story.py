@@ -32,7 +32,7 @@ def play(bench: Bench) -> None:
     signals.button.set(True)
     expect(signals.lamp).blinks(period="240ms", tolerance="5ms", times=2)
     signals.sensor.set(True)
-    expect(signals.valve).stays(False, for_="50ms")
+    expect(signals.valve).stays(False, for_="55ms")
     bench.dut.set_variable("main.limit", 300)
     expect(signals.valve).rises(within="20ms")
     signals.sensor.set(None)  # an open wire, without a resistor
@@ -43,7 +43,7 @@ def play(bench: Bench) -> None:
     assert bench.dut.variable("main.level") in (899, 900, 901)
     assert bench.dut.fault() is None
     signals.sensor.set(True)
-    clock.run("30ms")
+    clock.run("35ms")
     bench.dut.set_variable("main.divisor", 0)
     expect(signals.lamp).is_(False, within="20ms")
     expect(signals.valve).is_(True, within="20ms")
