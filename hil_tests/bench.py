@@ -34,21 +34,23 @@ def program_of(project: Path, engine: str, target: str) -> Program:
     return compile(replace(loaded, wiring=replace(loaded.wiring, engine=chosen)))
 
 
-def open_device(dut: Dut, program: Program, folder: Path) -> Device:
-    """The device with the program on it, before its start; `folder` is where bench.toml lies.
-    Raises Failure."""
+def open_device(dut: Dut, program: Program, folder: Path) -> tuple[Device, Path | None]:
+    """The device with the program on it, before its start, and the file with what runs it;
+    `folder` is where bench.toml lies. Raises Failure."""
     if dut.kind == "host":
         from hil_tests.devices.host import host_device
 
-        return host_device(program)
+        return host_device(program), None
     if dut.kind == "micropython":
         from hil_tests.devices.micropython import micropython_device
+        from host_tools.remote import find_micropython
 
-        return micropython_device(program)
+        return micropython_device(program), Path(find_micropython())
     if dut.kind == "pico":
         from hil_tests.devices.pico import pico_device
 
-        return pico_device(program, dut.firmware, folder)
+        device = pico_device(program, dut.firmware, folder)
+        return device, device.uf2
     raise Failure(f"'{dut.kind}' is not a kind of device", "", USAGE)
 
 
@@ -56,11 +58,19 @@ class Bench:
     """`signals`, `clock`, `judge` and the device `dut`; `begin` starts it. `plant` is None until
     `connect_plant`."""
 
-    def __init__(self, file: BenchFile, dut: Dut, program: Program, device: Device) -> None:
+    def __init__(
+        self,
+        file: BenchFile,
+        dut: Dut,
+        program: Program,
+        device: Device,
+        firmware: Path | None = None,
+    ) -> None:
         self.file = file
         self.dut_line = dut
         self.program = program
         self.dut = device
+        self.firmware = firmware
         self.clock = Clock(device)
         self.judge = Judge(device.recording, self.clock, dut.edge_ns, dut.analogue)
         wires = wires_of(file, program)
@@ -155,7 +165,8 @@ def open_bench(file: BenchFile, name: str) -> Bench:
     """The bench with its device `name`, before the start. Raises Failure."""
     line = file.dut(name)
     program = program_of(file.project, line.engine, line.kind)
-    return Bench(file, line, program, open_device(line, program, file.path.parent))
+    device, firmware = open_device(line, program, file.path.parent)
+    return Bench(file, line, program, device, firmware)
 
 
 def make_plant(line: PlantLine, file: BenchFile) -> Plant:

@@ -20,6 +20,9 @@ def nanoseconds(duration: Duration) -> int:
     return duration
 
 
+__tracebackhide__ = True
+
+
 class Clock:
     def __init__(self, device: Device) -> None:
         self._device = device

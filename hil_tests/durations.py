@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+from hil_tests.capture import percentile
 from hil_tests.clock import Duration, nanoseconds
 from hil_tests.recording import Check
 from host_tools.duration import duration_text
 
+__tracebackhide__ = True
+
 
 class Decides(Protocol):
     def decide(self, check: Check) -> None: ...
-
-
-def percentile(values: Sequence[int], percent: float) -> int:
-    """The least value that `percent` % of them do not exceed (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 class Durations:

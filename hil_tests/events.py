@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator
 
 from host_tools.record import record
 
+Times = Callable[[int], Iterator[int]]
+Watch = Callable[[Callable[[int], None]], Callable[[], None]]
+
 
 @record(frozen=True, eq=False)
 class Event:
-    """What signals do, told in words by `text`.
+    """What signals do, told in words by `text`; `limits` are the values it speaks of, by signal.
 
     `times(begin_ns)` gives when it has happened from then on, in order; `watch(happened)` calls
     with each later time until what it returned is called. `a | b` is either one, `a & b` the time
@@ -18,8 +21,9 @@ class Event:
 
     text: str
     signals: tuple[str, ...]
-    times: Callable[[int], Iterator[int]]
-    watch: Callable[[Callable[[int], None]], Callable[[], None]]
+    times: Times
+    watch: Watch
+    limits: tuple[tuple[str, float], ...] = ()
 
     def latest(self, begin_ns: int = 0) -> int | None:
         """When it happened last, None if not since `begin_ns`."""
@@ -39,7 +43,7 @@ class Event:
             ends = [self.watch(happened), other.watch(happened)]
             return lambda: _call_all(ends)
 
-        return Event(f"{self.text} or {other.text}", self.signals + other.signals, times, watch)
+        return self._joined("or", other, times, watch)
 
     def __and__(self, other: Event) -> Event:
         def times(begin_ns: int) -> Iterator[int]:
@@ -59,7 +63,12 @@ class Event:
             ends = [self.watch(lambda ns: one(0, ns)), other.watch(lambda ns: one(1, ns))]
             return lambda: _call_all(ends)
 
-        return Event(f"{self.text} and {other.text}", self.signals + other.signals, times, watch)
+        return self._joined("and", other, times, watch)
+
+    def _joined(self, word: str, other: Event, times: Times, watch: Watch) -> Event:
+        text = f"{self.text} {word} {other.text}"
+        limits = self.limits + other.limits
+        return Event(text, self.signals + other.signals, times, watch, limits)
 
 
 def _call_all(ends: list[Callable[[], None]]) -> None:

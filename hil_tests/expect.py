@@ -11,8 +11,11 @@ Each assertion is added to the recording as a Check; one that fails raises Asser
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from types import FrameType
 
 from hil_tests.clock import Clock, Duration, nanoseconds
 from hil_tests.durations import Durations
@@ -23,6 +26,11 @@ from host_tools.duration import duration_text
 from host_tools.failure import USAGE, Failure
 
 _WAIT: Duration = "10s"
+__tracebackhide__ = True  # what a test sees of a failure is its own line
+_OWN = frozenset(
+    os.path.join(os.path.dirname(__file__), name)
+    for name in ("expect.py", "durations.py", "clock.py")
+)
 
 
 class Judge:
@@ -33,22 +41,16 @@ class Judge:
         self.clock = clock
         self.edge_ns = edge_ns
         self.analogue = analogue
-        self.words: Callable[[Recording, Check], str] | None = None
 
     def decide(self, check: Check) -> None:
         """Record a check; AssertionError where it failed."""
         self.recording.checks.append(check)
         if check.passed:
             return
-        if self.words is not None:
-            raise AssertionError(self.words(self.recording, check))
-        lines = [check.text, f"  seen: {check.detail}"]
-        for name in check.signals:
-            if name in self.recording.signals:
-                edges = self.recording.of(name)[-6:]
-                shown = ", ".join(f"{c.value} at {duration_text(c.time_ns)}" for c in edges)
-                lines.append(f"  {name}: {shown or 'nothing yet'}")
-        raise AssertionError("\n".join(lines))
+        from hil_tests.report.words import last_edges
+
+        seen = f"seen: {check.detail}\n" if check.detail else ""
+        raise AssertionError(f"{check.text}\n{seen}{last_edges(self.recording, check)}")
 
 
 def expect(signal: Signal) -> Expectation:
@@ -75,6 +77,7 @@ class Expectation:
         self._judge = signal.judge
         self._recording = signal.judge.recording
         self._clock = signal.judge.clock
+        self._limits: tuple[tuple[str, float], ...] = ()
 
     # --- edges ---------------------------------------------------------------------------------
 
@@ -249,6 +252,7 @@ class Expectation:
     ) -> None:
         """It is `value` ± `tolerance` now, or gets there `within` that time."""
         slack = tolerance + self._slack()
+        self._limits = ((self._signal.name, value - slack), (self._signal.name, value + slack))
         text = f"{self._signal.name} is {_shown(self._signal, value)} ± {tolerance:g}"
         self._becomes(_close(value, slack), text, within, after, wait)
 
@@ -267,7 +271,9 @@ class Expectation:
         if near:
             text += f" ± {tolerance:g}"
             assert value is not None
-            fits = _close(float(value), tolerance + self._slack())
+            slack = tolerance + self._slack()
+            fits = _close(float(value), slack)
+            self._limits = ((self._signal.name, value - slack), (self._signal.name, value + slack))
         else:
             fits = lambda seen: _same(seen, value)  # noqa: E731
         self._holds(fits, text, for_, after, wait)
@@ -383,8 +389,23 @@ class Expectation:
     def _decide(
         self, begin_ns: int, end_ns: int, text: str, passed: bool, detail: str, after: Event | None
     ) -> None:
-        names = (self._signal.name, *(after.signals if after is not None else ()))
-        self._judge.decide(Check(begin_ns, end_ns, text, passed, detail, names))
+        names: tuple[str, ...] = (self._signal.name,)
+        limits = self._limits
+        if after is not None:
+            names += tuple(name for name in after.signals if name not in names)
+            limits += after.limits
+        check = Check(begin_ns, end_ns, text, passed, detail, names, calling_line(), limits)
+        self._judge.decide(check)
+
+
+def calling_line() -> str:
+    """The line of the test that expects: the nearest one outside of the bench itself."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename in _OWN:
+        frame = frame.f_back
+    if frame is None:
+        return ""
+    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
 def _same(seen: Value, value: Value) -> bool:

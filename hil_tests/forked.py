@@ -82,7 +82,8 @@ def _be_child(item: pytest.Item, writing: int) -> None:
 
 
 def _crashed(item: pytest.Item, status: int) -> pytest.TestReport:
-    how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"exit status {status}"
+    code = os.waitstatus_to_exitcode(status)
+    how = f"signal {-code}" if code < 0 else f"exit status {code}"
     return pytest.TestReport(
         nodeid=item.nodeid,
         location=item.location,

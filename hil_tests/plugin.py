@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from hil_tests.bench import Bench
 
-_FIXTURES = frozenset(("bench", "dut", "signals", "plant", "clock", "faults"))
+_DUT_NAME = "_takt_dut_name"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--bench-out",
         metavar="FOLDER",
         default="bench-results",
-        help="where failures and reports are left (default: bench-results)",
+        help="where failures and reports are left, '' for nowhere (default: bench-results)",
     )
 
 
@@ -55,12 +55,76 @@ def _chosen(config: pytest.Config) -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "_dut_name" in metafunc.fixturenames:
-        metafunc.parametrize("_dut_name", _chosen(metafunc.config), indirect=True)
+    if _DUT_NAME in metafunc.fixturenames:
+        metafunc.parametrize(_DUT_NAME, _chosen(metafunc.config), indirect=True)
+
+
+def _out(config: pytest.Config) -> Path | None:
+    """Where reports go; None where none are wanted."""
+    given: str = config.getoption("--bench-out")
+    return config.invocation_params.dir / given if given else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    report = yield
+    if _is_bench(item):
+        from hil_tests.outcomes import add_phase
+
+        add_phase(item, report, _out(item.config))
+    return report
+
+
+def _is_bench(item: pytest.Item) -> bool:
+    """Names such as `bench` or `clock` may be fixtures of somebody else; this one is not."""
+    return _DUT_NAME in getattr(item, "fixturenames", ())
+
+
+class _Gathering:
+    """Registered with the first test that uses the bench."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        from hil_tests.outcomes import Gathered
+
+        self._config = config
+        self._page: Path | None = None
+        self.gathered = Gathered()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.gathered.add(report)
+
+    def pytest_sessionfinish(self) -> None:
+        from hil_tests.outcomes import leave_reports
+        from host_tools.failure import Failure
+
+        out = _out(self._config)
+        # With xdist the workers tell the process that writes.
+        if not self.gathered.told or out is None or hasattr(self._config, "workerinput"):
+            return
+        try:
+            self._page = leave_reports(self.gathered, out)
+        except Failure as failure:
+            raise pytest.UsageError(_failure_text(failure)) from None
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self._page is not None:
+            terminalreporter.write_line(f"bench: {_shown(self._page)}")
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if any(_is_bench(item) for item in session.items):
+        session.config.pluginmanager.register(_Gathering(session.config), "takt_bench_gathering")
 
 
 @pytest.fixture
-def _dut_name(request: pytest.FixtureRequest) -> str:
+def _takt_dut_name(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
 
@@ -72,13 +136,16 @@ def _bench_path(item: pytest.Item) -> Path | None:
     return Path(given) if given is not None else find_bench(item.path.parent)
 
 
+PREPARED_KINDS = {"pico"}
+"""Devices that are started once, for tests to go on from."""
+
 _PREPARED = pytest.StashKey[dict[tuple[Path, str], "Bench"]]()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> object:
     """Tests on an emulated board go on from one that has booted: hil_tests/forked.py."""
-    if not _FIXTURES.intersection(getattr(item, "fixturenames", ())):
+    if not _is_bench(item):
         return None
     from hil_tests.forked import can_fork, run_in_child
 
@@ -94,7 +161,7 @@ def _prepare(item: pytest.Item) -> bool:
     from hil_tests.bench_file import read_bench
     from host_tools.failure import Failure
 
-    name = getattr(item, "callspec").params.get("_dut_name")  # noqa: B009
+    name = getattr(item, "callspec").params.get(_DUT_NAME)  # noqa: B009
     path = _bench_path(item)
     if path is None or "dut" not in item.fixturenames:  # type: ignore[attr-defined]
         return False
@@ -103,7 +170,7 @@ def _prepare(item: pytest.Item) -> bool:
         return True
     try:
         file = read_bench(path)
-        if file.dut(name).kind != "pico":
+        if file.dut(name).kind not in PREPARED_KINDS:
             return False
         bench = open_bench(file, name)
         bench.begin()
@@ -114,10 +181,11 @@ def _prepare(item: pytest.Item) -> bool:
 
 
 @pytest.fixture
-def bench(request: pytest.FixtureRequest, _dut_name: str) -> Iterator[Bench]:
+def bench(request: pytest.FixtureRequest, _takt_dut_name: str) -> Iterator[Bench]:
     """The bench of one test, with a fresh device; not started, unless it is a prepared one."""
     from hil_tests.bench import open_bench
     from hil_tests.bench_file import read_bench
+    from hil_tests.outcomes import BENCH
     from host_tools.failure import Failure
 
     path = _bench_path(request.node)
@@ -127,12 +195,13 @@ def bench(request: pytest.FixtureRequest, _dut_name: str) -> Iterator[Bench]:
             "help: write one (docs/bench.md), or name it with --bench FILE",
             pytrace=False,
         )
-    made = request.config.stash.get(_PREPARED, {}).get((path, _dut_name))
+    made = request.config.stash.get(_PREPARED, {}).get((path, _takt_dut_name))
     try:
         if made is None:
-            made = open_bench(read_bench(path), _dut_name)
+            made = open_bench(read_bench(path), _takt_dut_name)
     except Failure as failure:
         pytest.fail(_failure_text(failure), pytrace=False)
+    request.node.stash[BENCH] = made
     try:
         _skip_unless(request.node, made)
         yield made

@@ -139,17 +139,24 @@ class Signal:
     def exceeds(self, limit: float) -> Event:
         """From `limit` or less, or from nothing, to more."""
         text = f"exceeds {limit:g}{self._unit}"
-        return self.when(text, lambda old, new: _above(new, limit) and not _above(old, limit))
+        rising = lambda old, new: _above(new, limit) and not _above(old, limit)  # noqa: E731
+        return self.when(text, rising, ((self.name, limit),))
 
     def falls_below(self, limit: float) -> Event:
         text = f"falls below {limit:g}{self._unit}"
-        return self.when(text, lambda old, new: _below(new, limit) and not _below(old, limit))
+        falling = lambda old, new: _below(new, limit) and not _below(old, limit)  # noqa: E731
+        return self.when(text, falling, ((self.name, limit),))
 
     @property
     def _unit(self) -> str:
         return self.info.unit and f" {self.info.unit}"
 
-    def when(self, what: str, is_one: Callable[[Value, Value], bool]) -> Event:
+    def when(
+        self,
+        what: str,
+        is_one: Callable[[Value, Value], bool],
+        limits: tuple[tuple[str, float], ...] = (),
+    ) -> Event:
         """The event that `is_one(value before, value)` at a change; `what` says it in words."""
         name = self.name
 
@@ -173,7 +180,7 @@ class Signal:
             self._recording.listeners.append(listen)
             return lambda: self._recording.listeners.remove(listen)
 
-        return Event(f"{name} {what}", (name,), times, watch)
+        return Event(f"{name} {what}", (name,), times, watch, limits)
 
 
 def _above(value: Value, limit: float) -> bool:

@@ -58,9 +58,8 @@ def diagnose(folder: Path) -> list[Diagnostic]:
     try:
         file = read_bench(folder)
         program = program_of(file.project, "python", "host")
-        bench = Bench(
-            file, file.dut("host"), program, open_device(file.dut("host"), program, folder)
-        )
+        device, _ = open_device(file.dut("host"), program, folder)
+        bench = Bench(file, file.dut("host"), program, device)
         if file.plant is not None:
             bench.connect_plant()
     except BenchRejected as rejected:
