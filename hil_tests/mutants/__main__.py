@@ -9,6 +9,7 @@ from pathlib import Path
 from hil_tests.mutants import campaign as campaigns
 from hil_tests.mutants import report
 from hil_tests.mutants.mutants import choose
+from hil_tests.report.run_page import matrix_page
 from host_tools.failure import PROGRAM, Failure
 
 
@@ -30,6 +31,7 @@ def _arguments() -> argparse.ArgumentParser:
     p.add_argument("--list", action="store_true", help="only list the mutants")
     p.add_argument("--json", type=Path, help="write the report to a file")
     p.add_argument("--markdown", type=Path, help="write the table to a file")
+    p.add_argument("--html", type=Path, help="write the table mutant × test as a page")
     return p
 
 
@@ -57,6 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
         options.json.write_text(report.as_json(made) + "\n", encoding="utf-8")
     if options.markdown:
         options.markdown.write_text(report.markdown(made) + "\n", encoding="utf-8")
+    if options.html:
+        options.html.write_text(matrix_page(report.matrix(made)), encoding="utf-8")
     killed = 100 * made.killed / len(mutants) if mutants else 100
     return 0 if killed >= options.least else PROGRAM
 

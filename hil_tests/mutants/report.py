@@ -1,10 +1,11 @@
-"""Says of a campaign which test has killed which mutant: as text, as Markdown, as JSON."""
+"""Says of a campaign which test has killed which mutant: as text, Markdown, JSON and HTML."""
 
 from __future__ import annotations
 
 import json
 
 from hil_tests.mutants.campaign import Campaign, Verdict
+from hil_tests.report.matrix import Cell, Matrix
 
 SHOWN = 3
 """Killers of a mutant that a line for people names; JSON has all."""
@@ -100,3 +101,23 @@ def markdown(campaign: Campaign) -> str:
             f"| {killers or '**survived**'} |"
         )
     return "\n".join([*lines, "", score(campaign) + "."])
+
+
+def matrix(campaign: Campaign) -> Matrix:
+    """The table mutant × test for pages; its first column counts the tests that killed."""
+    made = Matrix(f"Mutants of {campaign.project.name} on {campaign.dut}", "mutant")
+    made.columns = ["killed by", *map(_spoken, by_test(campaign))]
+    for verdict in campaign.verdicts:
+        name = f"{verdict.mutant.number}: {verdict.mutant.name}"
+        if verdict.killed:
+            made.put(name, "killed by", Cell("good", str(len(verdict.killers)), _by(verdict)))
+        else:
+            made.put(name, "killed by", Cell("bad", "", "survived"))
+        for test, said in verdict.killers.items():
+            made.put(name, _spoken(test), Cell("good", "", said))
+    made.notes.append(f"{score(campaign)} by {len(campaign.tests)} tests.")
+    return made
+
+
+def _spoken(test: str) -> str:
+    return test.removeprefix("test_").replace("_", " ")

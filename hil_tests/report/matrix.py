@@ -49,6 +49,9 @@ class Matrix:
         return sum(cell.state == state for cell in self.cells.values())
 
 
+_UPRIGHT = 8
+"""Columns up to which their names are written horizontally."""
+
 _SIGNS = {"good": "✓", "bad": "✗", "none": "–"}
 
 
@@ -78,7 +81,7 @@ def matrix_object(matrix: Matrix) -> dict[str, object]:
     """For JSON: a list of the cells that were tried."""
     cells = []
     for (row, column), cell in matrix.cells.items():
-        entry = {matrix.row_kind: row, "expectation": column, "state": cell.state}
+        entry = {"row": row, "column": column, "state": cell.state}
         for name in ("text", "about", "link"):
             if value := getattr(cell, name):
                 entry[name] = value
@@ -102,8 +105,9 @@ def matrix_html(matrix: Matrix) -> str:
         cells = "".join(_cell(matrix.at(row, column), row, column) for column in matrix.columns)
         rows += f'<tr><th scope="row">{escape(row)}</th>{cells}</tr>\n'
     notes = "".join(f"<p>{escape(note)}</p>" for note in matrix.notes)
+    kind = "matrix many" if len(matrix.columns) > _UPRIGHT else "matrix"
     return (
-        f'<section><h2>{escape(matrix.title)}</h2><div class="wide"><table class="matrix">'
+        f'<section><h2>{escape(matrix.title)}</h2><div class="wide"><table class="{kind}">'
         f'<thead><tr><th scope="col">{escape(matrix.row_kind)}</th>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>{notes}</section>"
     )

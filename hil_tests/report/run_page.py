@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from urllib.parse import quote
 
-from hil_tests.report.matrix import matrix_html
+from hil_tests.report.matrix import Matrix, matrix_html
 from hil_tests.report.quantities import time_text
 from hil_tests.report.results import OUTCOMES, CaseResult, RunResults
 
@@ -48,6 +48,10 @@ td:first-child { overflow-wrap: anywhere; } .pill { border-radius: 1rem; padding
 .matrix { width: auto; } .matrix tbody th { min-width: 11rem; }
 .matrix td { white-space: nowrap; border-left: 1px solid var(--line); }
 .matrix thead th { max-width: 12rem; vertical-align: bottom; font-size: .86rem; }
+.many thead th { padding: .3rem .2rem; } .many td { padding: .3rem .5rem; }
+.many thead th span { writing-mode: vertical-rl; transform: rotate(180deg); max-height: 19rem;
+  font-weight: 400; line-height: 1.15; } .many thead th:first-child { padding: .3rem .8rem; }
+.many tbody th { font-weight: 400; min-width: 19rem; }
 .matrix .good { color: var(--pass); background: var(--pass-back); }
 .matrix .bad { color: var(--fail); background: var(--fail-back); font-weight: 600; }
 .matrix .none { color: var(--soft); } .matrix td a { color: inherit; }
@@ -72,12 +76,21 @@ def run_page(run: RunResults, files: dict[str, list[str]]) -> str:
     parts += [matrix_html(matrix) for matrix in run.matrices]
     if run.tests:
         parts.append(_table(run))
+    return _page(run.name, parts)
+
+
+def matrix_page(matrix: Matrix) -> str:
+    """A page for one table by itself, such as that of a campaign."""
+    return _page(matrix.title, [matrix_html(matrix)])
+
+
+def _page(title: str, parts: list[str]) -> str:
     body = "\n".join(parts)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(run.name)}</title>\n<style>{_STYLE}</style></head>\n"
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style></head>\n"
         f"<body>\n{body}\n</body></html>\n"
     )
 

@@ -12,11 +12,18 @@ import pytest
 from pages import Page
 from recordings import S, tank
 
+from hil_tests.mutants.campaign import Campaign, Verdict
+from hil_tests.mutants.mutants import Mutant
+from hil_tests.mutants.operators import Edit
+from hil_tests.mutants.report import matrix
 from hil_tests.recording import Recording
 from hil_tests.report.matrix import Cell, Matrix, matrix_object, matrix_text
 from hil_tests.report.results import CaseResult, RunResults
 from hil_tests.report.run import failure_words, folder_name, write_failure, write_run
+from hil_tests.report.run_page import matrix_page
+from host_tools.compiler.source import Span
 from host_tools.failure import Failure
+from host_tools.project import load
 
 EVIL = "<i>&\"'\x00\x1b"
 
@@ -166,6 +173,28 @@ def test_a_matrix_as_text() -> None:
     made = matrix_object(coverage())
     assert (made["good"], made["bad"]) == (2, 1)
     assert json.load(io.StringIO(json.dumps(made)))["cells"][2] == {
-        "fault": "level stuck", "expectation": "pump stops", "state": "bad", "text": "never",
+        "row": "level stuck", "column": "pump stops", "state": "bad", "text": "never",
         "about": "it ran on", "link": "stuck/timeline.html",
     }  # fmt: skip
+
+
+def test_mutants_have_a_table_of_their_own() -> None:
+    project = load(Path(__file__).parents[2] / "examples" / "tank")
+    span = Span(project.sources[0], 0, 3)
+    mutants = [
+        Mutant(n, "tank.st", Edit("contact", what, ((span, "x"),)))
+        for n, what in ((1, "run → NOT run"), (2, "a & b < c"))
+    ]
+    campaign = Campaign(Path("suite"), project, "host", 1, ["test_one_pump", "test_a_horn"])
+    campaign.verdicts = [
+        Verdict(mutants[0], {"test_a_horn": "horn rises <within> 1 s"}, 1.0),
+        Verdict(mutants[1], {}, 1.0),
+    ]
+    made = matrix(campaign)
+    assert made.columns == ["killed by", "one pump", "a horn"]
+    assert made.notes == ["1 of 2 mutants killed (50 %) by 2 tests."]
+    assert [made.at(row, "killed by").state for row in made.rows] == ["good", "bad"]
+    assert made.at(made.rows[0], "a horn").about == "horn rises <within> 1 s"
+    assert made.at(made.rows[0], "one pump").state == "none"
+    read = Page(matrix_page(made))
+    assert any("a & b < c" in text for text in read.texts)
