@@ -14,8 +14,8 @@ FLASH_BYTES = 2 * 1024 * 1024
 """Flash of a Raspberry Pi Pico (W25Q16JV, 16 Mbit)."""
 
 # ports/rp2/boards/RPI_PICO/mpconfigboard.h: the last 1408 KiB are the file system.
-_FS_BYTES = 1408 * 1024
-_FS_START = FLASH_BYTES - _FS_BYTES
+FILE_SYSTEM_BYTES = 1408 * 1024
+FILE_SYSTEM_START = FLASH_BYTES - FILE_SYSTEM_BYTES
 _BLOCK_BYTES = 4096
 # As MicroPython mounts it (ports/rp2/modules/_boot.py, extmod/vfs_lfs.c): a file is kept inline
 # up to a limit that follows from the cache size, so that has to be the same.
@@ -60,13 +60,13 @@ def with_files(flash: bytes, files: Mapping[str, bytes]) -> bytes:
     except LittleFSError as error:
         raise PicoError(
             f"cannot put {path} ({len(content)} bytes) into the Pico's file system of "
-            f"{_FS_BYTES} bytes: {error}"
+            f"{FILE_SYSTEM_BYTES} bytes: {error}"
         ) from error
-    return flash[:_FS_START] + bytes(fs.context.buffer)
+    return flash[:FILE_SYSTEM_START] + bytes(fs.context.buffer)
 
 
 def _mounted(flash: bytes) -> LittleFS | None:
-    part = flash[_FS_START:FLASH_BYTES]
+    part = flash[FILE_SYSTEM_START:FLASH_BYTES]
     # littlefs's superblock lies in the first two blocks ("littlefs" follows its tag).
     if b"littlefs" not in part[: 2 * _BLOCK_BYTES]:
         return None
@@ -81,13 +81,13 @@ def _file_system(content: bytes | None) -> LittleFS:
             "putting files on the emulated Pico needs the littlefs-python package, which is not "
             "installed. Install it with: pip install 'takt-plc[pico]'"
         ) from error
-    context = UserContext(_FS_BYTES)
-    context.buffer[:] = _ERASED * _FS_BYTES if content is None else content
+    context = UserContext(FILE_SYSTEM_BYTES)
+    context.buffer[:] = _ERASED * FILE_SYSTEM_BYTES if content is None else content
     fs = LittleFS(
         context=context,
         mount=False,
         block_size=_BLOCK_BYTES,
-        block_count=_FS_BYTES // _BLOCK_BYTES,
+        block_count=FILE_SYSTEM_BYTES // _BLOCK_BYTES,
         read_size=_READ_BYTES,
         prog_size=_PROGRAM_BYTES,
         cache_size=_CACHE_BYTES,
