@@ -5,8 +5,9 @@
 
 A slot that was just activated is on trial: when it is not valid, faults in its first passes, or
 does not get through them because the board was reset, the other slot is made active and started,
-and the console says so. When no slot is left the outputs are safe, the console says why, and
-start() returns: a REPL is what is needed then, not a loop of resets.
+and the console says so; with another runtime it is started by a soft reset. When no slot is left
+the outputs are safe, the console says why, and start() returns: a REPL is what is needed then, not
+a loop of resets.
 
 Messages on the console, besides those of servers (controller.session):
 
@@ -19,6 +20,7 @@ What a fault, a fallback or an end has to say is kept in a file as well: control
 """
 
 import asyncio
+import sys
 
 from controller import image as im
 from controller.session import Session, tell
@@ -224,6 +226,12 @@ def _turn_to_the_other(root):
     return other, ""
 
 
+def _same_runtime(root):
+    from controller import bundle
+
+    return bundle.same_runtime(root)
+
+
 def start(root="/takt"):
     """Runs the active slot of `root` until Ctrl-C; see the opening of this module."""
     global _slot, _note
@@ -241,6 +249,8 @@ def start(root="/takt"):
         else:
             tell({"is": "fallback", "slot": _slot, "text": text})
             _keep("fallback", root, {"text": text})
+            if not _same_runtime(root):
+                sys.exit()  # a soft reset: main.py starts that slot with its own runtime
             _note = "slot %s was given up: %s" % (_slot, text)
             _slot = other
             text, _ = _attempt(root)

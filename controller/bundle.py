@@ -4,9 +4,11 @@ A bundle is `TAKTB1\\n`, the length of the manifest (u32, little-endian), the ma
 the bytes of its parts in the manifest's order. It is never held in memory as a whole.
 
 A slot is a folder. Its manifest is removed first and written last, by a rename, so a slot that
-was cut off while it was staged has none and is not valid. `active`, the pointer to the active
-slot, is a small file that is replaced by a rename as well. A slot that was activated is on trial
-until it is confirmed: the file `trial` says which one it is and whether it was started already.
+was cut off while it was staged has none and is not valid. Its file `manifest.runtime` names the
+runtime that it runs with, a folder of ROOT/lib; where it is missing any will do. `active`, the
+pointer to the active slot, is a small file that is replaced by a rename as well. A slot that was
+activated is on trial until it is confirmed: the file `trial` says which one it is and whether it
+was started already.
 """
 
 import binascii
@@ -21,6 +23,7 @@ from controller import image as im
 MAGIC = b"TAKTB1\n"
 SLOTS = ("a", "b")
 MANIFEST = "manifest.json"
+_RUNTIME = "manifest.runtime"
 
 _BLOCK = 512
 _MANIFEST_MAX = 65536
@@ -268,11 +271,12 @@ def _replace(path, text):
     os.rename(temporary, path)
 
 
-def stage(path, directory, skip=("layout.json", "program.py")):
+def stage(path, directory, skip=("layout.json", "program.py"), runtime=""):
     """Writes the parts of the bundle at `path` into the folder `directory`; returns the manifest.
 
-    Parts named in `skip` are checked but not written. The folder is a valid slot only after the
-    last byte. Raises BundleError for a bad bundle, OSError when it cannot be read or written.
+    Parts named in `skip` are checked but not written. `runtime` names the one that the program
+    runs with. The folder is a valid slot only after the last byte. Raises BundleError for a bad
+    bundle, OSError when it cannot be read or written.
     """
     with open(path, "rb") as f:
         manifest = read_manifest(f)
@@ -288,6 +292,9 @@ def stage(path, directory, skip=("layout.json", "program.py")):
                     _copy_part(f, part, out)
         if f.read(1):
             _fail("the bundle has bytes after its last part")
+    if runtime:
+        with open(directory + "/" + _RUNTIME, "w") as out:
+            out.write(runtime)
     # What is not here is not looked for when the slot is loaded.
     staged = dict(manifest)
     staged["parts"] = [part for part in manifest["parts"] if part["name"] not in skip]
@@ -330,12 +337,17 @@ def activate(root, slot, trial=True):
     Raises BundleError if it is not valid.
     """
     check(root + "/" + slot)
+    # A trial of a slot that is not active means nothing, so a cut between the two does no harm.
     if trial:
-        # First: a cut after this finds a trial of a slot that is not active, which means nothing.
         _replace(root + "/trial", slot + " new")
-    else:
-        confirm(root)
     _replace(root + "/active", slot)
+    if not trial:
+        confirm(root)
+
+
+def same_runtime(root):
+    """Do both slots run with the same runtime?"""
+    return _words(root + "/a/" + _RUNTIME) == _words(root + "/b/" + _RUNTIME)
 
 
 def trial(root):

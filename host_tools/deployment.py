@@ -16,16 +16,46 @@ from host_tools.wiring.boards import Board
 
 Say = Callable[[str], None]
 
-LIBRARY = "/lib"
 ROOT = "/takt"
-STAMP = LIBRARY + "/takt.sha"
+RUNTIMES = ROOT + "/lib"
 MAIN = "/main.py"
 MAIN_TEXT = """\
-# Written by `takt deploy`: starts the program in the active slot of /takt.
-import controller.boot
+# Written by `takt deploy`: starts the program in the active slot of /takt, with the runtime that
+# it was deployed with.
+import os
+import sys
 
-controller.boot.start()
+
+def word(name):
+    # Where a rename replaces in two steps (FAT), a cut may leave only the new file.
+    for path in ("/takt/" + name, "/takt/" + name + ".new"):
+        try:
+            with open(path) as f:
+                return f.read(64).split()[0]
+        except (OSError, IndexError):
+            pass
+    return ""
+
+
+slot = word("active")
+if slot:
+    sys.path.insert(0, "/takt/lib/" + word(slot + "/manifest.runtime"))
+    try:
+        import controller.boot
+    except Exception as error:
+        if word("trial") != slot:
+            raise
+        # The runtime is on trial, too.
+        sys.print_exception(error)
+        with open("/takt/active.new", "w") as f:
+            f.write("b" if slot == "a" else "a")
+        os.rename("/takt/active.new", "/takt/active")
+        sys.exit()
+    controller.boot.start()
+else:
+    print("no program is active in /takt; `takt deploy` puts one there")
 """
+_MARK = "whole"
 _ARRIVED = ROOT + "/arrived.taktb"
 _RUN = ROOT + "/run"
 _OPTIONS = ROOT + "/run.json"
@@ -41,28 +71,79 @@ print(json.dumps([i.name,list(i.version[:3]),getattr(i,'_machine',''),getattr(i,
 """
 _READ_SMALL = """\
 try:
-    print(open({!r}).read(400),end='')
+    print(open({!r}).read(4000),end='')
 except OSError:
     pass
+"""
+# Modules of another runtime may be loaded, by what ran before.
+_USE = """\
+import sys
+if {0!r} not in sys.path[:1]:
+    for n in list(sys.modules):
+        if n.split('.')[0] in ('controller','bus','drivers'):
+            del sys.modules[n]
+    sys.path.insert(0,{0!r})
+"""
+# Its mark goes first: a runtime of which a part is gone is not to be taken for a whole one.
+_CLEAR = """\
+import os
+def _read(p):
+    try:
+        return open(p).read()
+    except OSError:
+        return ''
+def _clear(p):
+    for e in [('{mark}',0)]+list(os.ilistdir(p)):
+        n=p+'/'+e[0]
+        if e[1]==0x4000:
+            _clear(n)
+        else:
+            try:
+                os.remove(n)
+            except OSError:
+                pass
+    os.rmdir(p)
+k=[_read('{root}/%s/manifest.runtime'%s) for s in 'ab']
+try:
+    d=os.listdir({runtimes!r})
+except OSError:
+    d=[]
+for n in d:
+    if n not in k:
+        _clear({runtimes!r}+'/'+n)
 """
 _STAGE = """\
 import os,controller.bundle as b
 s=b.idle({root!r})
 try:
-    b.stage({file!r},{root!r}+'/'+s)
-    b.activate({root!r},s)
+    b.stage({file!r},{root!r}+'/'+s,runtime={runtime!r})
     print('slot',s)
 except b.BundleError as e:
     print('refused',e)
 os.remove({file!r})
 """
+_ACTIVATE = """\
+import controller.bundle as b
+try:
+    b.activate({root!r},{slot!r})
+    print('active')
+except b.BundleError as e:
+    print('refused',e)
+"""
+_RENAME = "import os\nos.rename({!r},{!r})\n"
 _LOG = """\
+import sys
+for s in 'ab':
+    try:
+        sys.path.append('{root}/lib/'+open('{root}/%s/manifest.runtime'%s).read())
+    except OSError:
+        pass
 try:
     from controller import log
 except ImportError:
     print('none')
 else:
-    log.tell({root!r})
+    log.tell('{root}')
 """
 _EMPTY = """\
 import os
@@ -109,30 +190,61 @@ def check_board(link: Link, board: Board | None) -> Firmware:
     return found
 
 
-def install_runtime(link: Link, say: Say) -> bool:
-    """Put controller, bus and drivers on the board unless the same are there; True if so."""
-    files = runtime_files(say)
+@record(frozen=True)
+class Runtime:
+    """The runtime in a folder of the board; `copied` if it was not there before. Each slot has the
+    one that its program was deployed with, so nothing changes under a program."""
+
+    folder: str
+    copied: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.folder.rpartition("/")[2]
+
+    @property
+    def use(self) -> str:
+        """Code for the board that lets its imports find this runtime."""
+        return _USE.format(self.folder)
+
+
+def runtime_on_board(
+    files: dict[str, bytes],
+) -> tuple[Runtime, dict[str, bytes], dict[str, bytes]]:
+    """Where a runtime lies: the files of a board for `files`, and the mark of a whole runtime."""
     digest = runtime_hash(files)
-    if link.execute(_READ_SMALL.format(STAMP)).strip() == digest:
-        return False
+    runtime = Runtime(f"{RUNTIMES}/{digest[:16]}")
+    placed = {f"{runtime.folder}/{name}": content for name, content in files.items()}
+    return runtime, placed, {f"{runtime.folder}/{_MARK}": digest.encode()}
+
+
+def install_runtime(link: Link, say: Say) -> Runtime:
+    """Put controller, bus and drivers on the board unless the same are there. Others go that no
+    slot needs."""
+    files = runtime_files(say)
+    runtime, placed, mark = runtime_on_board(files)
+    ((path, digest),) = mark.items()
+    if link.execute(_READ_SMALL.format(path)).strip() == digest.decode():
+        return runtime
     say(f"copying the runtime, {sum(map(len, files.values())) // 1024} KiB")
-    # The stamp comes last, and the old one goes first: a copy cut off half-way is not trusted.
-    link.put({STAMP: b""})
-    link.put({f"{LIBRARY}/{name}": content for name, content in files.items()})
-    link.put({STAMP: digest.encode()})
-    return True
+    link.execute(_CLEAR.format(mark=_MARK, root=ROOT, runtimes=RUNTIMES), _STAGE_S)
+    link.put(placed)
+    # The mark comes last: a copy cut off half-way is not trusted.
+    link.put(mark)
+    return Runtime(runtime.folder, copied=True)
 
 
 def start_run(link: Link, bundle: Bundle, options: dict[str, Any], say: Say) -> Console:
     """Copy a program to the board and run it there until it ends, beside what is deployed."""
-    install_runtime(link, say)
+    runtime = install_runtime(link, say)
     say("copying the program")
     link.execute(_EMPTY.format(_RUN))
     files = {f"{_RUN}/{name}": content for name, content in staged_files(bundle).items()}
     files[_OPTIONS] = json.dumps({"directory": _RUN, **options}).encode()
     link.put(files)
     say("starting")
-    return link.start(f"import controller.console as c\nc.main(open({_OPTIONS!r}).read())\n")
+    start = f"import controller.console as c\nc.main(open({_OPTIONS!r}).read())\n"
+    return link.start(runtime.use + start)
 
 
 def has_program(link: Link) -> bool:
@@ -181,22 +293,33 @@ def deploy(
             "save it and remove it from the board, or use --replace-main",
             DEVICE,
         )
-    copied = install_runtime(link, say)
+    runtime = install_runtime(link, say)
     say("copying the program")
     link.put({_ARRIVED: bundle.pack()})
     say("staging and checking it on the board")
-    answer = link.execute(_STAGE.format(root=ROOT, file=_ARRIVED), _STAGE_S).strip()
-    word, _, rest = answer.rpartition("\n")[2].partition(" ")
-    if word != "slot":
+    stage = _STAGE.format(root=ROOT, file=_ARRIVED, runtime=runtime.name)
+    slot = _unless_refused(link.execute(runtime.use + stage, _STAGE_S), "slot")
+    # What starts the new program is there before it, and starts the old one as well.
+    if main != MAIN_TEXT:
+        link.put({MAIN + ".new": MAIN_TEXT.encode()})
+        link.execute(_RENAME.format(MAIN + ".new", MAIN))
+    activate = _ACTIVATE.format(root=ROOT, slot=slot)
+    _unless_refused(link.execute(runtime.use + activate, _STAGE_S), "active")
+    say("restarting the board")
+    message = wait_until_it_scans(link.restart(), slot)
+    return Deployed(slot, firmware, runtime.copied, message)
+
+
+def _unless_refused(answer: str, wanted: str) -> str:
+    """What follows the word `wanted` in a board's answer. Raises Failure for any other."""
+    word, _, rest = answer.strip().rpartition("\n")[2].partition(" ")
+    if word != wanted:
         raise Failure(
             f"the board refuses the program: {rest or answer}",
             "what ran before is still the active program",
             DEVICE,
         )
-    if main != MAIN_TEXT:
-        link.put({MAIN: MAIN_TEXT.encode()})
-    say("restarting the board")
-    return Deployed(rest, firmware, copied, wait_until_it_scans(link.restart(), rest))
+    return rest
 
 
 def wait_until_it_scans(console: Console, slot: str) -> dict[str, Any]:

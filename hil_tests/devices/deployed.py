@@ -7,23 +7,21 @@ from pathlib import Path
 
 from controller import bundle as device
 from host_tools.bundle import Bundle
-from host_tools.deployment import LIBRARY, MAIN, MAIN_TEXT, ROOT, STAMP
-from host_tools.device_files import runtime_files, runtime_hash
+from host_tools.deployment import MAIN, MAIN_TEXT, ROOT, runtime_on_board
+from host_tools.device_files import runtime_files
 
 
 def deployed_files(bundle: Bundle) -> dict[str, bytes]:
     """Path -> content, as `takt deploy` leaves them: the runtime, the program confirmed in slot a,
     and main.py. The slot is staged and activated by the board's own code."""
-    runtime = runtime_files()
-    files = {f"{LIBRARY}/{name}": content for name, content in runtime.items()}
-    files[STAMP] = runtime_hash(runtime).encode()
-    files[MAIN] = MAIN_TEXT.encode()
+    runtime, placed, mark = runtime_on_board(runtime_files())
+    files = {**placed, **mark, MAIN: MAIN_TEXT.encode()}
     with tempfile.TemporaryDirectory(prefix="takt-") as folder:
         arrived = Path(folder, "arrived.taktb")
         arrived.write_bytes(bundle.pack())
         root = Path(folder, "takt")
         root.mkdir()
-        device.stage(str(arrived), str(root / "a"))
+        device.stage(str(arrived), str(root / "a"), runtime=runtime.name)
         device.activate(str(root), "a", False)
         for path in root.rglob("*"):
             if path.is_file():

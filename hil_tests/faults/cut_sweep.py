@@ -18,6 +18,8 @@ from host_tools.pico import EmulatedPico
 from host_tools.record import field, record
 from host_tools.remote import read_message
 
+NO_MAIN = "there is no main.py"
+
 
 @record(frozen=True)
 class Boot:
@@ -129,10 +131,13 @@ def judge(
     at_once: int = 1,
 ) -> None:
     """Boot a board from each distinct state, `at_once` at a time, and name the outcome of each."""
+    # Without main.py MicroPython goes to its prompt.
+    rows = [row for row in sweep.rows if row.found.main or row.found.error]
+    for row in sweep.rows:
+        row.boot = Boot(None, NO_MAIN)
+        row.outcome = outcome(row.boot)
     with ThreadPoolExecutor(at_once) as pool:
-        for row, found in zip(
-            sweep.rows, pool.map(boot, [r.flash for r in sweep.rows]), strict=True
-        ):
+        for row, found in zip(rows, pool.map(boot, [r.flash for r in rows]), strict=True):
             row.boot = found
             row.outcome = outcome(found)
             say(f"cut {row.cuts[0]} and {len(row.cuts) - 1} more: {row.outcome} {found.text}")

@@ -23,7 +23,7 @@ def empty_release(
 ) -> dict[str, Any]:
     """The part "release" of the report, from a run of a program with one empty task."""
     stand.restart()
-    code = Stand.opening(name) + Stand.running(10)
+    code = stand.opening(name) + Stand.running(10)
     console = stand.link.start(code)
     line = next((text for text in console.lines(quiet_s=5) if text.startswith("[")), None)
     if line is None:

@@ -133,7 +133,7 @@ def on_board(link: Any, parts: Sequence[str], seconds: float, say: Say) -> dict[
 
     board = load_board("pico")
     check_board(link, board)
-    install_runtime(link, say)
+    runtime = install_runtime(link, say)
     names = [
         name
         for part, name in (("size", "tank"), ("determinism", "three_tasks"), ("ten_khz", "points"))
@@ -142,7 +142,7 @@ def on_board(link: Any, parts: Sequence[str], seconds: float, say: Say) -> dict[
     bundles = {name: bench_bundle(name) for name in names}
     say("copying the programs")
     link.put(slot_files(bundles))
-    stand = Stand(link, lambda: None)
+    stand = Stand(link, lambda: None, runtime.use)
     report: dict[str, Any] = {}
     if "size" in parts:
         say("size")

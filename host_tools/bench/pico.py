@@ -31,14 +31,14 @@ Say = Callable[[str], None]
 
 def stand_on(link: PicoLink, bundles: dict[str, Bundle]) -> Stand:
     """An emulated board with runtime and programs in its flash, freshly booted."""
-    install_runtime(link, lambda text: None)
+    runtime = install_runtime(link, lambda text: None)
     link.put(slot_files(bundles))
 
     def restart() -> None:
         link.pico.reset()
         link.pico.boot()
 
-    return Stand(link, restart)
+    return Stand(link, restart, runtime.use)
 
 
 def measure(link: PicoLink, parts: Sequence[str], seconds: float, say: Say) -> dict[str, Any]:

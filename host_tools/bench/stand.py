@@ -137,18 +137,19 @@ def slot_files(bundles: Mapping[str, Bundle]) -> dict[str, bytes]:
 class Stand:
     """A board with runtime and programs on it. `restart` brings a fresh MicroPython up."""
 
-    def __init__(self, link: Link, restart: Callable[[], None]) -> None:
+    def __init__(self, link: Link, restart: Callable[[], None], use: str) -> None:
+        """`use`: code that lets the board's imports find the runtime."""
         self.link = link
         self.restart = restart
+        self.use = use
 
     def open(self, name: str) -> Opened:
         """Load a program, as a controller does at its start. Where another one was open, the
         modules of the runtime are there already."""
         return Opened(*self._told(self.link.execute(self.opening(name), 30)))
 
-    @staticmethod
-    def opening(name: str) -> str:
-        return _OPEN.format(slot=f"{SLOTS}/{name}")
+    def opening(self, name: str) -> str:
+        return self.use + _OPEN.format(slot=f"{SLOTS}/{name}")
 
     def run(self, seconds: float, load: Load | None = None) -> dict[str, Any]:
         """Run what is open for this much logical time: task records, rounds of the load, fault."""
@@ -166,7 +167,9 @@ class Stand:
 
     def python_us(self, name: str, scans: int, interval_ns: int) -> list[int]:
         """µs of each scan of a program with the python engine, the scheduler left out."""
-        code = _PYTHON.format(slot=f"{SLOTS}/{name}", scans=scans, interval_ns=interval_ns)
+        code = self.use + _PYTHON.format(
+            slot=f"{SLOTS}/{name}", scans=scans, interval_ns=interval_ns
+        )
         return list(self._told(self.link.execute(code, 60)))
 
     def _told(self, answer: str) -> Any:
