@@ -8,6 +8,7 @@ Tests that use none of the fixtures are left alone, and nothing is imported for 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,10 +137,13 @@ def _bench_path(item: pytest.Item) -> Path | None:
     return Path(given) if given is not None else find_bench(item.path.parent)
 
 
+FAILURES = pytest.StashKey[list[int]]()
+"""Exit codes, as of a command, of benches that could not be set up."""
+
 PREPARED_KINDS = {"pico"}
 """Devices that are started once, for tests to go on from."""
 
-_PREPARED = pytest.StashKey[dict[tuple[Path, str], "Bench"]]()
+_PREPARED = pytest.StashKey[dict[tuple[Path, str], "Bench | None"]]()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -167,7 +171,8 @@ def _prepare(item: pytest.Item) -> bool:
         return False
     prepared = item.config.stash.setdefault(_PREPARED, {})
     if (path, name) in prepared:
-        return True
+        return prepared[path, name] is not None
+    prepared[path, name] = None
     try:
         file = read_bench(path)
         if file.dut(name).kind not in PREPARED_KINDS:
@@ -186,7 +191,6 @@ def bench(request: pytest.FixtureRequest, _takt_dut_name: str) -> Iterator[Bench
     from hil_tests.bench import open_bench
     from hil_tests.bench_file import read_bench
     from hil_tests.outcomes import BENCH
-    from host_tools.failure import Failure
 
     path = _bench_path(request.node)
     if path is None:
@@ -196,17 +200,28 @@ def bench(request: pytest.FixtureRequest, _takt_dut_name: str) -> Iterator[Bench
             pytrace=False,
         )
     made = request.config.stash.get(_PREPARED, {}).get((path, _takt_dut_name))
-    try:
-        if made is None:
+    if made is None:
+        with _told(request):
             made = open_bench(read_bench(path), _takt_dut_name)
-    except Failure as failure:
-        pytest.fail(_failure_text(failure), pytrace=False)
+    assert made is not None
     request.node.stash[BENCH] = made
     try:
         _skip_unless(request.node, made)
         yield made
     finally:
         made.close()
+
+
+@contextmanager
+def _told(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A Failure becomes that of the test: in words, with what to do next."""
+    from host_tools.failure import Failure
+
+    try:
+        yield
+    except Failure as failure:
+        request.config.stash.setdefault(FAILURES, []).append(failure.exit_code)
+        pytest.fail(_failure_text(failure), pytrace=False)
 
 
 def _failure_text(failure: Any) -> str:
@@ -227,7 +242,8 @@ def dut(request: pytest.FixtureRequest, bench: Bench) -> Any:
         # The plant gives the first values, so it has to be there before.
         if "plant" in request.fixturenames:
             request.getfixturevalue("plant")
-        bench.begin()
+        with _told(request):
+            bench.begin()
     return bench.dut
 
 
@@ -244,10 +260,11 @@ def clock(bench: Bench, dut: Any) -> Any:
 
 
 @pytest.fixture
-def plant(bench: Bench) -> Any:
+def plant(request: pytest.FixtureRequest, bench: Bench) -> Any:
     """The model of [plant], connected to the signals and stepping on the device's time. Its
     attributes can be changed while it runs."""
-    return bench.connect_plant()
+    with _told(request):
+        return bench.connect_plant()
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ COMMANDS = {
     "deploy": "put the program on a board to stay",
     "log": "show faults, statistics and slots of a board",
     "bench": "measure scans, latencies, sizes and turn-around",
+    "bench-run": "run the tests of a bench, hardware in the loop, on any device",
     "firmware": "make or find MicroPython for a board",
     "devices": "list boards on serial ports and what else can run programs here",
     "import": "make Structured Text of a PLCopen XML project",
@@ -125,7 +126,8 @@ def _main(arguments: list[str]) -> int:
         )
         if name == chosen:
             # A keyword cannot be the name of a module that anyone imports.
-            module = import_module(f"host_tools.commands.{name}{'_' * iskeyword(name)}")
+            file = name.replace("-", "_") + "_" * iskeyword(name)
+            module = import_module(f"host_tools.commands.{file}")
             sub.add_argument("--json", action="store_true", help="print one JSON object")
             module.add(sub)
     if chosen is not None and module is None:
