@@ -28,8 +28,8 @@ Choices the guide leaves open:
 import asyncio
 import os
 import socket
-import time
 
+from bus.clock import sleep_ms, ticks_ms
 from bus.modbus.pdu import PDU_MAX, const
 
 _HEADER = const(7)  # bytes of the MBAP header with the unit identifier, MG 3.1.3
@@ -158,10 +158,6 @@ class Connection:
 # after all", send(view), close() and peer() -> (host, port).
 
 if hasattr(asyncio, "sleep_ms"):  # MicroPython
-    _sleep_ms = asyncio.sleep_ms
-
-    def ticks_ms():
-        return time.ticks_ms() & _TICKS  # type: ignore[operator]
 
     class _Link:
         def __init__(self, reader, writer):
@@ -201,12 +197,6 @@ if hasattr(asyncio, "sleep_ms"):  # MicroPython
         raise last
 
 else:  # CPython
-
-    def _sleep_ms(duration_ms):
-        return asyncio.sleep(duration_ms / 1000)
-
-    def ticks_ms():
-        return time.monotonic_ns() // 1000000 & _TICKS  # type: ignore[attr-defined]
 
     class _Link:  # type: ignore[no-redef]
         def __init__(self, reader, writer):
@@ -350,7 +340,7 @@ class Server:
         while self._links:
             for seat in self._seats:
                 self._drop(seat, "stopped")
-            await _sleep_ms(0)
+            await sleep_ms(0)
         await self._listener.wait_closed()  # type: ignore[union-attr]
 
     async def _client(self, reader, writer):
@@ -389,7 +379,7 @@ class Server:
         seat.heir = task
         self._drop(seat, "evicted")
         while seat.task is not task:
-            await _sleep_ms(0)
+            await sleep_ms(0)
         return seat
 
     def _longest_idle(self):
@@ -444,13 +434,13 @@ class Server:
         settled = self._core.settled
         start = self._ticks()
         while not settled() and (self._ticks() - start) & _TICKS < self._settle_ms:
-            await _sleep_ms(1)
+            await sleep_ms(1)
 
     async def _watch(self):
         # One task looks at all deadlines: a timeout around each read would cost a task object a
         # frame on MicroPython.
         while True:
-            await _sleep_ms(self._tick_ms)
+            await sleep_ms(self._tick_ms)
             now = self._ticks()
             for seat in self._seats:
                 if seat.task is not None:
