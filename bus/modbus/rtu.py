@@ -6,18 +6,18 @@ frame is the address of a server, a PDU and a CRC, 4 to 256 bytes (SL 2.5.1); t3
 it, and more than t1.5 within it make it invalid (SL 2.5.1.1).
 
 Nobody here sees when a byte arrives: a controller looks now and then, after a collection of
-garbage some ms late. So a gap is judged by what the looks prove. Between a look that found the line
-quiet and the one before it that saw a byte there *surely* was silence, but for a character that may
-be on its way; between looks that both saw bytes there *may* have been some, as long as these bytes
-did not take.
+garbage some ms late. So a gap is judged by what the looks prove. Between a look that found the
+line quiet and the one before it that saw a byte there *surely* was silence, but for a character
+that may be on its way; between looks that both saw bytes there *may* have been some, as long as
+these bytes did not take.
 
 - A frame has ended when t3.5 of silence are sure. Only then it is answered.
 - It is invalid when more than t1.5 are sure and t3.5 cannot have been.
 - Where t3.5 may have been, two frames may lie behind each other: others' talk, and then a request.
   The whole is tried as a frame, then what can begin after such a gap: a request to this server,
   as long as its function code says and with a right CRC.
-- What is neither is ignored, and the next silence begins anew. So is what is heard before the first
-  silence (SL 2.4.1, "initial state").
+- What is neither is ignored, and the next silence begins anew. So is what is heard before the
+  first silence (SL 2.4.1, "initial state").
 
 Requests to address 0 are executed and not answered (SL 2.2). What a transceiver hears of an answer
 that it sends itself is no request: it is dropped where it repeats the answer byte by byte.
@@ -27,7 +27,7 @@ import asyncio
 from array import array
 
 from bus.clock import sleep_ms, ticks_us
-from bus.modbus.pdu import PDU_MAX, const
+from bus.modbus.pdu import const
 
 FRAME_MAX = const(256)  # address, PDU, CRC: SL 2.5.1
 _FRAME_MIN = const(4)
@@ -158,10 +158,10 @@ class Station:
         if self.idle():
             self._begin(n, now_us)
         else:
+            # Before these bytes, or within them: the first one takes a character as well.
             may_end = self._may_us(self._early_us, n, now_us) >= self.t35_us
-            may_begin = self._may_us(self._quiet_us, n - 1, now_us) >= self.t35_us
             if self._sure_us() <= self.t15_us:
-                if (may_end or may_begin) and self._loose < 0:
+                if may_end and self._loose < 0:
                     self._loose = self._length
             elif may_end:
                 # It has ended, for within a frame there is no such gap.
@@ -169,7 +169,7 @@ class Station:
                 self._begin(n, now_us)
             else:
                 self._spoilt = True
-                self._loose = self._length if may_begin else -1
+                self._loose = -1
         self._length += n
         self._early_us = early_us
         self._seen_us = self._quiet_us = now_us

@@ -143,7 +143,7 @@ def test_a_request_is_answered_after_t35_and_not_before(baud):
 
 
 def test_ticks_wrap():
-    for before_us in (0, 500, 3000, 8000):
+    for before_us in (0, 500, 3000, 4600, 5500, 6500, 8000):
         line = Line(start_us=(1 << 30) - before_us - 10000)
         line.run(line.now_us + 10000, 50)
         line.send(READ)
@@ -275,6 +275,45 @@ def test_the_same_write_twice_is_answered_twice():
         line.send(write, gap_us=100)
         line.run(line.end_us + 2700, 50)
     assert line.frames == [write, write]
+
+
+TALK = frame(5, "03 04 0302 0504")
+
+
+@pytest.mark.parametrize("wraps_after_us", [1 << 29, 100, 5000, 6500, 9000])
+def test_a_request_behind_the_talk_of_others_is_found_after_a_stall(wraps_after_us):
+    line = Line(start_us=(1 << 30) - wraps_after_us - 20000)
+    line.run(line.now_us + 20000, 50)
+    line.send(TALK)
+    line.send(READ, gap_us=line.station.t35_us)
+    line.look(line.end_us)  # not before
+    line.run(line.end_us + 3000, 50)
+    assert line.frames == [READ_ANSWER]
+
+
+@pytest.mark.parametrize("early_us", [100, 700])
+def test_a_request_is_found_where_its_gap_just_may_have_been(early_us):
+    line = quiet_line()
+    for look_us in (-1, line.station.t35_us - early_us):
+        # The second byte came long before it is seen, and the request begins soon after.
+        line.send(b"\x55")
+        line.look(line.end_us - 1)
+        line.look(line.end_us + max(0, look_us))
+    line.send(READ, gap_us=line.station.t35_us)
+    line.look(line.end_us)
+    line.run(line.end_us + 3000, 50)
+    assert line.frames == [READ_ANSWER]
+
+
+def test_what_surely_is_a_gap_in_a_frame_forbids_what_was_found_before_it():
+    line = quiet_line()
+    line.send(TALK)
+    line.send(READ[:4], gap_us=line.station.t35_us)
+    line.look(line.end_us)
+    line.run(line.end_us + line.station.t15_us + 700, 50)
+    line.send(READ[4:])
+    line.run(line.end_us + 3000, 50)
+    assert line.answers == []
 
 
 # --- anything, and looks at any time ---------------------------------------------------------
