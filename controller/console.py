@@ -21,7 +21,7 @@ Every message is one line: the marker `\\x1eTAKT `, then a JSON object whose "is
 Anything else on the console is not from here.
 
     hello    platform, python, mem_free, name, version, layout, pins, board
-    server   kind, port                      note     text
+    server   kind, port or uart and unit     note     text
     watch    time_ns, releases, data: [hex, ...]
     crc      first: n of the first one, crc: [...]
     image    at, hex                         a piece of the image: header, records and state

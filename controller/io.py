@@ -7,6 +7,7 @@ provider, an object with
     digital_out(name, initial) -> callable taking 0 or 1
     adc(name) -> callable, 0..65535
     pwm(name, freq) -> callable taking a duty of 0..65535
+    uart(number, baud, parity, stop, tx, rx) -> machine.UART or its like; optional
 
 so that a host without pins runs with none, and a test hands in its own. `machine_pins()` gives the
 provider of the board this runs on.
@@ -63,6 +64,23 @@ class MachinePins:
     def pwm(self, name, freq):
         pin = self._machine.Pin(self._pin(name))
         return self._machine.PWM(pin, freq=freq, duty_u16=0).duty_u16
+
+    def uart(self, number, baud, parity, stop, tx, rx):
+        pin = self._machine.Pin
+        parity = {"none": None, "even": 0, "odd": 1}[parity]
+        uart = self._machine.UART(number)
+        # Room for a stall of the reader, and for the longest frame.
+        uart.init(
+            baudrate=baud,
+            bits=8,
+            parity=parity,
+            stop=stop,
+            tx=pin(self._pin(tx)),
+            rx=pin(self._pin(rx)),
+            rxbuf=512,
+            txbuf=260,
+        )
+        return uart
 
 
 def machine_pins():

@@ -92,7 +92,7 @@ class Session:
         from controller import bundle
 
         self.manifest, image, program = bundle.load(directory)
-        self.servers = []  # (kind, port, server)
+        self.servers = []  # (kind, place, server)
         self.pins = pins
         self.kernel = bool(kernel and self.manifest.get("kernel") and _PLATFORM == "rp2")
         made = _by_kernel if self.kernel else _portably
@@ -132,8 +132,10 @@ class Session:
 
         settle_s = _settle_s(self.manifest["tasks"])
         self.servers, notes = await servers.start(rows, self, port, settle_s)
-        for kind, port, _ in self.servers:
-            tell({"is": "server", "kind": kind, "port": port})
+        for kind, place, _ in self.servers:
+            message = {"is": "server", "kind": kind}
+            message.update(place)
+            tell(message)
         for text in notes:
             tell({"is": "note", "text": text})
         if self.kernel and not self.servers:

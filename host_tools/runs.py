@@ -167,6 +167,13 @@ def _live_view(program: Program, request: Request, which: list[Variable]) -> Any
 # --- elsewhere -------------------------------------------------------------------------------
 
 
+def _place(message: dict[str, Any]) -> str:
+    """Where a server listens."""
+    if "uart" in message:
+        return f"UART {message['uart']}, address {message['unit']}"
+    return f"port {message['port']}"
+
+
 def _run_there(target: str, program: Program, request: Request) -> Result:
     from host_tools.remote import Outcome, listen
     from host_tools.report import REFRESH_MS, default_watch
@@ -188,8 +195,8 @@ def _run_there(target: str, program: Program, request: Request) -> Result:
         if kind == "watch" and view is not None:
             view.update(message["time_ns"], [bytes.fromhex(h) for h in message["data"]])
         elif kind == "server":
-            servers.append({"kind": message["kind"], "port": message["port"]})
-            _tell(f"{message['kind']} server on port {message['port']}")
+            servers.append({key: value for key, value in message.items() if key != "is"})
+            _tell(f"{message['kind']} server on {_place(message)}")
         elif kind == "note":
             _tell(f"note: {message['text']}")
         elif kind == "print" and not (pressed.is_set() and "hello" not in heard):

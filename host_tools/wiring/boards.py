@@ -15,7 +15,9 @@ FOLDER = Path(__file__).parents[2] / "boards"
 class Pin:
     """One pin. `id` is what machine.Pin takes. `adc` is the converter's number (None: no
     analogue input). `pwm` names the PWM channel: True where each pin has its own, "3A" for
-    channel A of slice 3, False for none. `taken` says what the board itself uses the pin for."""
+    channel A of slice 3, False for none. `uart` is what it can be of a UART, as "0TX"; where no
+    pin of a board has one, the chip connects any. `taken` says what the board itself uses the pin
+    for."""
 
     name: str
     id: int | str
@@ -24,6 +26,7 @@ class Pin:
     pulls: tuple[str, ...] = ("up", "down")
     adc: int | None = None
     pwm: str | bool = False
+    uart: str = ""
     taken: str = ""
     strap: str = ""
     note: str = ""
@@ -32,8 +35,8 @@ class Pin:
 @record(frozen=True)
 class Board:
     """`floats` is the precision of Python floats in stock firmware; `firmware` the board's name in
-    the MicroPython source tree; `kernel`: firmware/kernel/ is written for this chip; `usb` the
-    vendor:product ids it shows when MicroPython runs."""
+    the MicroPython source tree; `kernel`: firmware/kernel/ is written for this chip; `uarts` the
+    numbers of those that are free; `usb` the vendor:product ids it shows when MicroPython runs."""
 
     name: str
     title: str
@@ -46,6 +49,7 @@ class Board:
     flash_kib: int = 0
     network: bool = False
     led: str = ""
+    uarts: tuple[int, ...] = ()
     usb: tuple[str, ...] = ()
     usb_boot: tuple[str, ...] = ()
     pins: dict[str, Pin] = field(default_factory=dict)
@@ -77,6 +81,7 @@ def load_board(name: str) -> Board | None:
         )
         for pin, row in data.pop("pins").items()
     }
+    data["uarts"] = tuple(data.get("uarts", ()))
     limits = tuple((row["when"], row["text"]) for row in data.pop("limits", ()))
     return Board(
         **data,

@@ -185,7 +185,7 @@ def _check_channel(
     if signal in _SIGNALS and isinstance(values[signal], Node):
         pin_span = values[signal].span
         if board is not None:
-            pin = _check_pin(values[signal], role, values, board, reporter)
+            pin = check_pin(values[signal], role, values, board, reporter)
             if pin is None:
                 values.bad.add(signal)
     _check_scale(values, reporter)
@@ -345,10 +345,11 @@ def _either(words: Iterable[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _check_pin(
+def check_pin(
     node: Node, role: str, values: Values, board: Board, reporter: Reporter
 ) -> Pin | None:
-    """The pin of a channel where it exists on the board and can do what is asked."""
+    """The pin that `node` names where it exists on the board and can do what is asked; None after
+    reporting. `values` may have its pull."""
     if not board.pins:
         reporter.report(
             "E0609",
@@ -402,7 +403,7 @@ def _check_pin(
             help=f"these have: {', '.join(p.name for p in able)}" if 0 < len(able) < 20 else "",
         )
         return None
-    pull = values["pull"] if role == DIGITAL_INPUT else None
+    pull = values.values.get("pull") if role == DIGITAL_INPUT else None
     if pull and pull not in pin.pulls:
         reporter.report(
             "E0610",

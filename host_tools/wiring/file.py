@@ -10,8 +10,8 @@ from host_tools.compiler.diagnostics import Label, Reporter, did_you_mean, neare
 from host_tools.compiler.source import Source, Span
 from host_tools.record import field, record
 from host_tools.wiring.boards import Board, board_names, load_board
-from host_tools.wiring.channels import Channel, check_channels, check_radio
-from host_tools.wiring.modbus_tcp import ModbusTcp, check_modbus_tcp
+from host_tools.wiring.channels import Channel, check_channels
+from host_tools.wiring.modbus_map import Entry
 from host_tools.wiring.policy import WarningPolicy, check_policy
 from host_tools.wiring.schema import (
     Field,
@@ -24,6 +24,7 @@ from host_tools.wiring.schema import (
     read_toml,
     report_unknown,
 )
+from host_tools.wiring.servers import Server, check_servers
 
 PROJECT = (
     Field(
@@ -88,16 +89,19 @@ class Wiring:
     board: Board | None
     sources: tuple[tuple[str, Span], ...]
     channels: tuple[Channel, ...] = ()
-    modbus_tcp: ModbusTcp | None = None
+    servers: tuple[Server, ...] = ()
     tasks: tuple[TaskPolicy, ...] = ()
     policy: WarningPolicy = field(default_factory=WarningPolicy)
     source: Source = field(default_factory=lambda: Source("takt.toml", ""))
 
+    def entries(self) -> list[Entry]:
+        """What the maps of all servers show."""
+        return [entry for server in self.servers for entry in server.map.entries]
+
     def variable_names(self) -> frozenset[str]:
         """Every name in a path of a variable that is wired or served, in upper case."""
         paths = [c.target for c in self.channels if isinstance(c.target, str)]
-        entries = self.modbus_tcp.entries if self.modbus_tcp else ()
-        paths += [e.target for e in entries if isinstance(e.target, str)]
+        paths += [e.target for e in self.entries() if isinstance(e.target, str)]
         return frozenset(n.upper() for path in paths for n in re.findall(r"[^\W\d]\w*", path))
 
     def areas(self) -> dict[str, int]:
@@ -107,7 +111,7 @@ class Wiring:
             if not isinstance(channel.target, str):
                 name = channel.target.range_name
                 sizes[name] = max(sizes.get(name, 0), channel.target.end)
-        for entry in self.modbus_tcp.entries if self.modbus_tcp else ():
+        for entry in self.entries():
             if isinstance(entry.target, str):
                 continue
             target, count = entry.target, entry.count or 1
@@ -155,9 +159,7 @@ def read_wiring(source: Source, reporter: Reporter) -> Wiring | None:
     board = _check_board(values, reporter) if values else None
     io = root.get("io")
     channels = check_channels(io, board, reporter) if io else []
-    server = _check_servers(root.get("server"), reporter)
-    if server and board:
-        check_radio(channels, board, reporter)
+    servers = check_servers(root.get("server"), board, channels, reporter)
     return Wiring(
         name=(values["name"] if values else None) or "unnamed",
         version=values["version"] if values else "0.1.0",
@@ -165,7 +167,7 @@ def read_wiring(source: Source, reporter: Reporter) -> Wiring | None:
         board=board,
         sources=_sources(values, source),
         channels=tuple(channels),
-        modbus_tcp=server,
+        servers=tuple(servers),
         tasks=tuple(_check_tasks(root.get("task"), reporter)),
         policy=check_policy(root.get("check"), reporter),
         source=source,
@@ -217,22 +219,6 @@ def _sources(values: Values | None, source: Source) -> tuple[tuple[str, Span], .
     if node is None or "sources" in values.bad:
         return (("*.st", values.node.key),)
     return tuple((n.value, n.span) for n in node.value)
-
-
-def _check_servers(node: Node | None, reporter: Reporter) -> ModbusTcp | None:
-    if node is None:
-        return None
-    server = None
-    if not isinstance(node.value, dict):
-        reporter.report("E0603", "[server] must be a table of servers", node.span)
-    for name, inner in node.entries():
-        if name == "modbus-tcp":
-            server = check_modbus_tcp(inner, reporter)
-        else:
-            report_unknown(
-                name, inner.key, ["modbus-tcp"], reporter, f"there is no server '{name}'"
-            )
-    return server
 
 
 def _check_tasks(node: Node | None, reporter: Reporter) -> list[TaskPolicy]:

@@ -1,4 +1,4 @@
-"""Makes the rows of bus/modbus/map.py out of the tables of [server.modbus-tcp]."""
+"""Makes the rows of bus/modbus/map.py out of the tables of a Modbus server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from host_tools.compiler.diagnostics import Label, Reporter
 from host_tools.variables import Variable, Variables
 from host_tools.wiring.addresses import Address
-from host_tools.wiring.modbus_tcp import AUTOMATIC, TABLES, Entry, ModbusTcp
+from host_tools.wiring.modbus_map import AUTOMATIC, TABLES, Entry, ModbusMap
 from host_tools.wiring.places import NotFound, element_count, find, scalar_kind
 
 _REGISTERS = {
@@ -29,11 +29,11 @@ _AREA_KINDS = {"B": "u8", "W": "u16", "D": "u32", "L": "u64"}
 Row = list[Any]
 
 
-def modbus_rows(server: ModbusTcp, layout: dict[str, Any], reporter: Reporter) -> list[Row]:
+def modbus_rows(tables: ModbusMap, layout: dict[str, Any], reporter: Reporter) -> list[Row]:
     """All rows of the map, ordered by table and address."""
-    low_first = server.options["word_order"] == "low-first"
+    low_first = tables.low_first
     made: dict[str, list[tuple[Row, Entry]]] = {table: [] for table in TABLES}
-    for entry in server.entries:
+    for entry in tables.entries:
         row = (
             _area_row(entry, layout, low_first)
             if isinstance(entry.target, Address)
@@ -57,7 +57,7 @@ def modbus_rows(server: ModbusTcp, layout: dict[str, Any], reporter: Reporter) -
                 _report_overlap(table, row, entry, next_row, next_entry, reporter)
         rows += [row for row, _ in pairs]
     for table, first, area, most, writable in AUTOMATIC:
-        if table in server.automatic:
+        if table in tables.automatic:
             rows += _automatic_row(table, first, area, most, writable, layout, low_first)
     return rows
 

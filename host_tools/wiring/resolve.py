@@ -66,13 +66,12 @@ def resolve(
                 others=[Label(first.key, "first here")],
             )
             continue
-        if isinstance(channel.target, Address) and not wiring.modbus_tcp:
+        if isinstance(channel.target, Address) and not wiring.servers:
             _check_used(channel, spot, tasks, reporter)
         _add(rows, channel, spot)
-    if wiring.modbus_tcp is not None:
-        options = {k: v for k, v in wiring.modbus_tcp.options.items() if k != "word_order"}
-        options["map"] = modbus_rows(wiring.modbus_tcp, layout, reporter)
-        rows.servers["modbus-tcp"] = options
+    for server in wiring.servers:
+        shown = modbus_rows(server.map, layout, reporter)
+        rows.servers[server.kind] = {**server.options, "map": shown}
     return rows
 
 

@@ -16,7 +16,8 @@ from host_tools.compiler.source import Source
 from host_tools.wiring.boards import all_boards, board_names
 from host_tools.wiring.channels import FIELDS as IO_FIELDS
 from host_tools.wiring.file import PROJECT, TASK, Wiring, read_wiring
-from host_tools.wiring.modbus_tcp import FIELDS as MODBUS_FIELDS
+from host_tools.wiring.modbus_map import FIELDS as MAP_FIELDS
+from host_tools.wiring.servers import MODBUS_RTU, MODBUS_TCP
 
 HEAD = '[project]\nname = "tank"\nboard = "pico"\n'
 
@@ -25,6 +26,8 @@ def wiring(text: str) -> tuple[Wiring | None, list[Diagnostic]]:
     reporter = Reporter()
     return read_wiring(Source("takt.toml", text), reporter), reporter.diagnostics
 
+
+RTU = '[server.modbus-rtu]\nuart = 0\ntx = "GP0"\nrx = "GP1"\nunit = 1\n'
 
 # What follows HEAD, with the place of the message between «»; code, and a part of the help.
 MISTAKES = [
@@ -106,6 +109,21 @@ MISTAKES = [
     ("[task.fast]\nwatchdog_ms = «0»\n", "E0604", ""),
     ("[task.fast]\n«watchdog» = 5\n", "E0601", "'watchdog_ms'"),
     ("[task.fast]\n[task.«FAST»]\n", "E0614", ""),
+    ("[server.«modbus-rtu»]\n", "E0602", "number of the UART"),
+    (RTU + "«port» = 502\n", "E0601", "known are: uart"),
+    (RTU.replace("= 0", "= «7»"), "E0604", "it has UART 0 and UART 1"),
+    (RTU.replace('"GP0"', '«"GP4"»'), "E0610", "these can: GP0, GP12, GP16, GP28"),
+    (RTU.replace('"GP1"', '«"GP0"»'), "E0610", "these can: GP1, GP13, GP17"),
+    (RTU.replace('"GP1"', '«"GP29"»'), "E0610", ""),
+    (RTU + 'de = «"GP24"»\n', "E0610", ""),
+    (RTU + 'de = «"GP1"»\n', "E0611", "choose another pin"),
+    (RTU + "de = «5»\n", "E0603", '"GP5"'),
+    (RTU.replace('"GP0"', '«"GP0"»') + '[io]\n"%QX0.0" = { pin = "GP0" }\n', "E0611", "choose"),
+    (RTU.replace("unit = 1", "unit = «0»"), "E0604", "1 to 247"),
+    (RTU + 'parity = «"evn"»\n', "E0604", "'even'"),
+    (RTU + "baud = «110»\n", "E0604", "300 to 1000000"),
+    (RTU + "stop = «3»\n", "E0604", "1 to 2"),
+    (RTU + 'holding = { «"0..2"» = "%MD0" }\n', "E0615", "2 registers"),
 ]
 
 
@@ -224,9 +242,9 @@ def test_a_good_file() -> None:
     assert read.areas() == {
         "IX": 1, "QX": 10, "IW": 2, "QW": 6, "MD": 20, "ML": 16
     }  # fmt: skip
-    assert read.modbus_tcp is not None
-    assert read.modbus_tcp.automatic == ()
-    assert [(e.first, e.count, e.writable) for e in read.modbus_tcp.entries] == [
+    (server,) = read.servers
+    assert server.map.automatic == ()
+    assert [(e.first, e.count, e.writable) for e in server.map.entries] == [
         (0, 16, True),
         (0, None, False),
         (4, 4, True),
@@ -237,9 +255,43 @@ def test_a_good_file() -> None:
 def test_an_empty_server_section_maps_automatically() -> None:
     read, _ = wiring(HEAD + "[server.modbus-tcp]\n")
     assert read is not None
-    assert read.modbus_tcp is not None
-    assert read.modbus_tcp.automatic == ("coils", "discrete", "input", "holding")
-    assert read.modbus_tcp.options["port"] == 502
+    (server,) = read.servers
+    assert server.map.automatic == ("coils", "discrete", "input", "holding")
+    assert server.options["port"] == 502
+
+
+@pytest.mark.parametrize(
+    ("more", "parity", "stop"),
+    [
+        ("", "even", 1),
+        ('parity = "none"\n', "none", 2),
+        ('parity = "none"\nstop = 1\n', "none", 1),
+    ],
+)
+def test_a_server_on_a_serial_line(more: str, parity: str, stop: int) -> None:
+    read, diagnostics = wiring(HEAD + RTU + more + 'de = "GP2"\nholding = { 0 = "%MW0:rw" }\n')
+    assert diagnostics == []
+    assert read is not None
+    (server,) = read.servers
+    assert server.kind == "modbus-rtu"
+    assert server.options == {
+        "uart": 0, "tx": "GP0", "rx": "GP1", "de": "GP2", "unit": 1,
+        "baud": 19200, "parity": parity, "stop": stop,
+    }  # fmt: skip
+    assert [str(entry.target) for entry in server.map.entries] == ["%MW0"]
+
+
+def test_any_pin_of_an_esp32_can_be_of_a_uart() -> None:
+    pins = RTU.replace("uart = 0", "uart = 2").replace("GP0", "GPIO17").replace("GP1", "GPIO34")
+    head = HEAD.replace("pico", "esp32")
+    assert wiring(head + pins)[1] == []
+    _, (diagnostic,) = wiring(head + pins.replace("GPIO17", "GPIO34"))
+    assert (diagnostic.code, "output" in diagnostic.message) == ("E0610", True)
+
+
+def test_a_computer_has_no_uart() -> None:
+    _, diagnostics = wiring(HEAD.replace("pico", "host") + RTU)
+    assert {diagnostic.code for diagnostic in diagnostics} == {"E0609"}
 
 
 @settings(derandomize=True, max_examples=400, deadline=None)
@@ -284,6 +336,21 @@ def test_boards_are_complete() -> None:
                 assert re.fullmatch(r"\d+[AB]", pin.pwm)
 
 
+def test_uart_pins_of_the_rp2040() -> None:
+    """RP2040 data sheet, table 2, function F2; the RP2350 (table 8) has more with F11."""
+    for name in ("pico", "pico_w"):
+        board = next(b for b in all_boards() if b.name == name)
+        assert board.uarts == (0, 1)
+        found = {pin.name: pin.uart for pin in board.pins.values() if pin.uart}
+        tx = {"GP0": "0TX", "GP12": "0TX", "GP16": "0TX", "GP28": "0TX"}
+        tx |= {"GP4": "1TX", "GP8": "1TX", "GP20": "1TX"}
+        rx = {f"GP{int(pin[2:]) + 1}": f"{uart[0]}RX" for pin, uart in tx.items()}
+        expected = {**tx, **rx}
+        expected = {pin: uart for pin, uart in expected.items() if pin in board.pins}
+        free = {pin: uart for pin, uart in found.items() if pin != "GP25"}
+        assert free == {p: u for p, u in expected.items() if not board.pins[p].taken}
+
+
 def test_pwm_channels_of_the_rp2040() -> None:
     """RP2040 data sheet, table 516: GPIO n has slice n/2 mod 8, even pins channel A."""
     for name in ("pico", "pico_w", "pico2"):
@@ -299,7 +366,8 @@ def test_pwm_channels_of_the_rp2040() -> None:
 
 def test_every_key_and_board_is_documented() -> None:
     text = (Path(__file__).parents[2] / "docs" / "wiring.md").read_text(encoding="utf-8")
-    fields = [*PROJECT, *TASK, *MODBUS_FIELDS, *(f for row in IO_FIELDS.values() for f in row)]
+    servers = [*MODBUS_TCP, *MODBUS_RTU, *MAP_FIELDS]
+    fields = [*PROJECT, *TASK, *servers, *(f for row in IO_FIELDS.values() for f in row)]
     for field in fields:
         assert f"`{field.name}`" in text or f"`{field.name} =" in text, field.name
     for name in board_names():

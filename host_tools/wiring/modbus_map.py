@@ -1,15 +1,14 @@
-"""The [server.modbus-tcp] section and the register map that it describes."""
+"""The tables of a Modbus server in takt.toml: which address shows which variable."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from host_tools.compiler.diagnostics import Reporter
 from host_tools.compiler.source import Span
 from host_tools.record import record
 from host_tools.wiring.addresses import LAST, Address, parse_address
-from host_tools.wiring.schema import Any_, Field, Flag, Node, Number, Text, Whole, check_table
+from host_tools.wiring.schema import Any_, Field, Flag, Node, Text, Values
 
 TABLES = {"coils": "coil", "discrete": "discrete", "input": "input", "holding": "holding"}
 """Keys of the section and what the rows of bus/modbus/map.py call these tables."""
@@ -18,16 +17,6 @@ _BITS = ("coils", "discrete")
 _WRITABLE = ("coils", "holding")
 
 FIELDS = (
-    Field("port", Whole(1, 65535), "TCP port", default=502),
-    Field("host", Text(), "address to listen on; all of them by default", default="0.0.0.0"),
-    Field("unit", Whole(0, 255), "answer this unit identifier only; any by default"),
-    Field("max_clients", Whole(1, 16), "connections at once", default=4),
-    Field(
-        "idle_s",
-        Number(1, 86_400, "s"),
-        "a client that asks nothing for so long is dropped",
-        default=60,
-    ),
     Field(
         "word_order",
         Text(("high-first", "low-first")),
@@ -41,6 +30,7 @@ FIELDS = (
     ),
     *(Field(name, Any_(), f"{name}: address = variable") for name in TABLES),
 )
+"""The keys of every Modbus server."""
 
 AUTOMATIC = (
     ("coils", 0, "QX", 65536, True),
@@ -76,20 +66,16 @@ class Entry:
 
 
 @record(frozen=True)
-class ModbusTcp:
-    """The section, checked as far as the file alone tells."""
+class ModbusMap:
+    """The tables of a server, checked as far as the file alone tells."""
 
-    options: dict[str, Any]
     entries: tuple[Entry, ...]
     automatic: tuple[str, ...]
-    span: Span
+    low_first: bool
 
 
-def check_modbus_tcp(node: Node, reporter: Reporter) -> ModbusTcp | None:
-    """The server section, None after reporting that it is no table."""
-    values = check_table(node, FIELDS, reporter, "[server.modbus-tcp]")
-    if values is None:
-        return None
+def check_map(values: Values, reporter: Reporter) -> ModbusMap:
+    """What the keys FIELDS of a server's section say; what is wrong with them is reported."""
     entries: list[Entry] = []
     for table in TABLES:
         section = values[table]
@@ -111,12 +97,10 @@ def check_modbus_tcp(node: Node, reporter: Reporter) -> ModbusTcp | None:
     automatic = values["automatic"]
     if automatic is None:
         automatic = not given
-    options = {n: v for n, v in values.values.items() if n not in TABLES and n != "automatic"}
-    return ModbusTcp(
-        options,
+    return ModbusMap(
         tuple(entries),
         tuple(t for t in TABLES if automatic and t not in given),
-        node.key,
+        values["word_order"] == "low-first",
     )
 
 
