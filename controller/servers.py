@@ -36,12 +36,11 @@ async def _start_rtu(row, session, port, settle_s):
         raise OSError(0, "no UART here")
     from bus.modbus.rtu import serve
 
+    core = _core(row, session, None)
     parity = row["parity"]
     bits = 9 + (parity != "none") + row["stop"]
-    # The driver stays off until there is something to say.
     de = pins.digital_out(row["de"], 0) if row.get("de") else None
     uart = pins.uart(row["uart"], row["baud"], parity, row["stop"], row["tx"], row["rx"])
-    core = _core(row, session, None)
     server = await serve(core, uart, row["unit"], row["baud"], bits, de=de, settle_s=settle_s)
     return server, {"uart": row["uart"], "unit": row["unit"]}
 
