@@ -7,7 +7,8 @@ provider, an object with
     digital_out(name, initial) -> callable taking 0 or 1
     adc(name) -> callable, 0..65535
     pwm(name, freq) -> callable taking a duty of 0..65535
-    uart(number, baud, parity, stop, tx, rx) -> machine.UART or its like; optional
+    uart(number, baud, parity, stop, tx, rx) -> machine.UART or its like; optional, and with it
+    timer() -> machine.Timer, or None
 
 so that a host without pins runs with none, and a test hands in its own. `machine_pins()` gives the
 provider of the board this runs on.
@@ -81,6 +82,12 @@ class MachinePins:
             txbuf=260,
         )
         return uart
+
+    def timer(self):
+        try:
+            return self._machine.Timer()
+        except (TypeError, ValueError):  # a port that has numbered ones only
+            return None
 
 
 def machine_pins():

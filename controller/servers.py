@@ -39,9 +39,14 @@ async def _start_rtu(row, session, port, settle_s):
     core = _core(row, session, None)
     parity = row["parity"]
     bits = 9 + (parity != "none") + row["stop"]
-    de = pins.digital_out(row["de"], 0) if row.get("de") else None
+    de = timer = None
+    if row.get("de"):
+        de = pins.digital_out(row["de"], 0)
+        timer = pins.timer()
     uart = pins.uart(row["uart"], row["baud"], parity, row["stop"], row["tx"], row["rx"])
-    server = await serve(core, uart, row["unit"], row["baud"], bits, de=de, settle_s=settle_s)
+    server = await serve(
+        core, uart, row["unit"], row["baud"], bits, de=de, timer=timer, settle_s=settle_s
+    )
     return server, {"uart": row["uart"], "unit": row["unit"]}
 
 

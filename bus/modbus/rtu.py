@@ -239,8 +239,8 @@ class Station:
             elif not crc16(self._rx, 0, length):
                 start = 0
         if start and self._loose >= 0:
-            found = self._search(max(1, self._loose), length)
-            if found:
+            found = self._search(self._loose, length)
+            if found >= 0:
                 start = found
         self._length = 0
         self._spoilt = False
@@ -253,7 +253,7 @@ class Station:
         return self._answer(start, length)
 
     def _search(self, first, length):
-        """Where a request to this server begins that ends at `length`, or 0."""
+        """Where a request to this server begins that ends at `length`, or -1."""
         rx = self._rx
         for start in range(max(first, length - FRAME_MAX), length - 7):
             if rx[start] and rx[start] != self._unit:
@@ -262,7 +262,7 @@ class Station:
                 rx, start, length
             ):
                 return start
-        return 0
+        return -1
 
     def _answer(self, start, length):
         tx = self._tx
@@ -285,8 +285,9 @@ class Station:
 
 # --- asyncio around it -----------------------------------------------------------------------
 
-# The end of an answer is waited for without giving way to others: a driver that is switched off
-# late drives against the next request.
+# A driver that is switched off late drives against the next request. Where the port has hardware
+# timers that do not wait for Python, one of them does it; else the end of an answer is waited for
+# without giving way to others.
 _WATCH_US = const(500)
 _FAULT_MS = const(20)
 
@@ -314,11 +315,13 @@ class Server:
     which was the last.
     """
 
-    def __init__(self, core, uart, station, de, settle_ms, ticks):
+    def __init__(self, core, uart, station, de, timer, settle_ms, ticks):
         self._core = core
         self._uart = uart
         self.station = station
         self._de = de
+        self._timer = timer
+        self._off = self._switch_off  # bound once, for an interrupt
         self._settle_us = settle_ms * 1000
         self._ticks = ticks
         # The line is looked at about twice in t1.5, as asyncio can: it counts ms.
@@ -340,6 +343,8 @@ class Server:
             await self._task  # type: ignore[misc]
         except asyncio.CancelledError:
             pass
+        if self._timer is not None:
+            self._timer.deinit()
         self._drive(0)
         if hasattr(self._uart, "deinit"):
             self._uart.deinit()
@@ -360,6 +365,25 @@ class Server:
             "busy": core.busy,
             "faults": core.faults + self.faults,
         }
+
+    def _switch_off(self, timer):
+        # In an interrupt, perhaps in the middle of a collection: nothing may be allocated.
+        if self._uart.txdone():
+            self._de(0)
+
+    def _arm(self, after_us):
+        """Has the driver switched off by the timer; where it has to be watched for, `_timer` is
+        None then."""
+        try:
+            self._timer.init(
+                mode=self._timer.ONE_SHOT,
+                period=after_us,
+                tick_hz=1000000,
+                callback=self._off,
+                hard=True,
+            )
+        except (ValueError, TypeError):  # a port without such timers
+            self._timer = None
 
     def _drive(self, level):
         if self._de is not None:
@@ -431,27 +455,33 @@ class Server:
             await sleep_ms(1)
             at += uart.write(frame[at:]) or 0
             start_us = self._ticks()
+        if self._de is not None and self._timer is not None:
+            self._arm(takes_us + self.station.character_us // 2)
+        is_watched = self._de is not None and self._timer is None
         while not uart.txdone():
             gone_us = self._ticks() - start_us & _TICKS
             left_us = takes_us - gone_us
             if left_us > _WATCH_US:
-                # asyncio may come back late by the time another task takes.
+                # asyncio may come back late by the time that another task takes.
                 await sleep_ms(max(0, left_us // 1000 - 2))
-            elif self._de is None:
+            elif not is_watched:
                 await sleep_ms(1)
             if gone_us > 2 * takes_us + 100000:
                 raise OSError("the UART does not send")
 
 
-async def serve(core, uart, unit, baud, bits=11, *, de=None, settle_s=0.1, ticks=ticks_us):
+async def serve(
+    core, uart, unit, baud, bits=11, *, de=None, timer=None, settle_s=0.1, ticks=ticks_us
+):
     """Starts serving `core` at address `unit` (1..247) of a line and returns the running Server.
 
     `uart` is a machine.UART that was set to `baud`, with room for 512 bytes received and for a
     whole answer, or anything with its any, readinto, write and txdone. `bits` are those of a
     character. `de` is called with 1 before an answer and with 0 as soon as its last bit has left:
-    the pin that enables the driver. Raises ValueError for a bad argument.
+    the pin that enables the driver. `timer` is a machine.Timer for that, or None. Raises
+    ValueError for a bad argument.
     """
     station = Station(core, unit, baud, bits)
-    server = Server(core, uart, station, de, int(settle_s * 1000), ticks)
+    server = Server(core, uart, station, de, timer, int(settle_s * 1000), ticks)
     server.start()
     return server

@@ -13,6 +13,8 @@ _MOST = (
     ("determinism.skipped", 0, "skipped releases under load"),
     ("determinism.p9999_us", 8, "99.99th percentile of the latency under load, µs"),
     ("determinism.max_us", 15, "longest latency under load outside of flash operations, µs"),
+    ("determinism.load.modbus.timeouts", 0, "Modbus requests without an answer under load"),
+    ("determinism.load.modbus.wrong", 0, "wrong answers of the Modbus server under load"),
     ("ten_khz.overruns", 0, "overruns of the 100 µs task"),
     ("ten_khz.skipped", 0, "skipped releases of the 100 µs task"),
     ("size.heap_used", 48 * 1024, "bytes of heap with the tank loaded"),

@@ -29,6 +29,7 @@ MICROPYTHON_NOTES = [
 BOARD_NOTES = [
     "plain C and cycles: they are counted by the emulator; use --on pico",
     "edges of pins seen from outside: that takes an instrument at GP2",
+    "Modbus traffic: that takes a master at GP0 and GP1; the server runs and nobody asks it",
 ]
 
 

@@ -16,12 +16,7 @@ from host_tools.failure import DEVICE, Failure
 
 PYTHON_PROGRAMS = ("integers", "machines", "nested")
 _PYTHON_SCANS = 3
-_NO_NETWORK = (
-    "Modbus traffic over a network or a serial line: a Pico has no network, and the RTU server is "
-    "not there yet. Requests went to the server's core from memory"
-)
 NOTES = [
-    _NO_NETWORK,
     "the time that the flash needs to erase and program: the emulator does it at once, so a stall "
     "by a flash operation is shorter here than on a board",
     "cycles of the entry to interrupts and the return from them: the emulator counts none",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from controller import image as im
 from host_tools.bench.figures import bucket_percentile, counted, percentile
 from host_tools.bench.stand import Load, Opened, Stand
+from host_tools.bench.traffic import Master, Traffic
 from host_tools.record import field, record
 
 if TYPE_CHECKING:
@@ -80,15 +81,20 @@ class Observer:
 
 def run_watched(
     pico: EmulatedPico, stand: Stand, name: str, seconds: float, load: Load | None
-) -> tuple[dict[str, Any], Observed]:
-    """Run a program of the bench for virtual seconds: what it tells, and what was seen."""
+) -> tuple[dict[str, Any], Observed, Traffic | None]:
+    """Run a program of the bench for virtual seconds: what it tells, what was seen, and under
+    load what went over the serial line."""
     opened = stand.open(name)
     observer = Observer(pico, opened)
+    master = Master(pico) if load else None
     told = stand.run(seconds, load)
-    return told, observer.finish(told["tasks"][0]["latency_last"])
+    seen = observer.finish(told["tasks"][0]["latency_last"])
+    return told, seen, master.finish() if master else None
 
 
-def phase(told: dict[str, Any], seen: Observed | None) -> dict[str, Any]:
+def phase(
+    told: dict[str, Any], seen: Observed | None, traffic: Traffic | None = None
+) -> dict[str, Any]:
     """A run's part of the report. Latencies are those of the first, the fastest task: exact ones
     where they were seen one by one, else from its histogram."""
     tasks = told["tasks"]
@@ -102,7 +108,9 @@ def phase(told: dict[str, Any], seen: Observed | None) -> dict[str, Any]:
         "tasks": [_task(task) for task in tasks],
     }
     if told["rounds"]:
-        found["load"] = dict(zip(("rounds", "requests", "files"), told["rounds"], strict=True))
+        found["load"] = dict(zip(("rounds", "files"), told["rounds"], strict=True))
+    if traffic:
+        found["modbus"] = traffic.summary()
     if seen is None:
         found["p9999_us"] = bucket_percentile(fast["histogram"], 99.99, fast["latency_max"])
         found["max_us"] = fast["latency_max"]

@@ -128,9 +128,13 @@ def remarks(phase: dict[str, Any]) -> list[str]:
         )
     if "load" in phase:
         load = phase["load"]
+        found.append(f"beside: {load['rounds']} collections, {load['files']} files written")
+    if "modbus" in phase:
+        modbus = phase["modbus"]
         found.append(
-            f"beside: {load['rounds']} collections, {load['requests']} requests, "
-            f"{load['files']} files written"
+            f"Modbus RTU: {modbus['requests']} requests, {modbus['writes']} of them writes, "
+            f"{modbus['timeouts']} without an answer, {modbus['wrong']} wrong ones, "
+            f"longest wait {modbus['longest_ms']} ms"
         )
     return found
 

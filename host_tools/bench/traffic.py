@@ -26,7 +26,8 @@ _COUNTERS = 4  # input registers: two UDINT
 
 @record()
 class Traffic:
-    """What went over the line. `wrong` are answers that are not what they must be, in words."""
+    """What went over the line. `wrong` are answers that are not what they must be, in words;
+    `frames` are requests, each with what came in answer."""
 
     requests: int = 0
     reads: int = 0
@@ -35,6 +36,7 @@ class Traffic:
     timeouts: int = 0
     longest_ms: float = 0.0
     wrong: list[str] = field(default_factory=list)
+    frames: list[tuple[bytes, bytes]] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
         """For the report."""
@@ -65,8 +67,6 @@ class Master:
 
     def __init__(self, pico: EmulatedPico) -> None:
         self.traffic = Traffic()
-        self.log: list[tuple[bytes, bytes]] = []
-        """Requests and what came in answer."""
         self._pico = pico
         self._line = pico.uart(UART)
         self._line.take()
@@ -159,8 +159,8 @@ class Master:
         return pdu
 
     def _judge(self, answer: bytes) -> None:
-        self.log.append((self._request, answer))
         traffic = self.traffic
+        traffic.frames.append((self._request, answer))
         if not answer:
             traffic.timeouts += 1
             return

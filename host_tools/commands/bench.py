@@ -32,7 +32,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("--on", metavar="TARGET", default="pico", help="where (default: pico)")
     parser.add_argument(
-        "--seconds", metavar="N", default="2", help="of each timed run, virtual ones on the pico"
+        "--seconds", metavar="N", default="10", help="of each timed run, virtual ones on the pico"
     )
     parser.add_argument(
         "--only", metavar="PART", action="append", choices=PARTS, help="may be repeated"

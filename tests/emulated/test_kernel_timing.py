@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymodbus.framer import FramerRTU
+from pymodbus.pdu import DecodePDU
 
 from host_tools.bench import releases
 from host_tools.bench.cycles import empty_release
 from host_tools.bench.pico import stand_on
 from host_tools.bench.stand import Load, Stand, bench_bundle
+from host_tools.bench.traffic import UNIT
 from host_tools.board_link import PicoLink
 from host_tools.pico import EmulatedPico
 
@@ -38,6 +41,12 @@ def hold(stand: Stand, seconds: float, load: Load) -> dict[str, Any]:
     """Run the three tasks under load, and check all that is promised of them."""
     run = releases.run_watched(pico_of(stand), stand, "three_tasks", seconds, load)
     found = releases.phase(*run)
+    traffic = run[2]
+    assert traffic is not None
+    assert traffic.wrong == []
+    assert traffic.timeouts == 0
+    assert traffic.answers >= 5 * seconds
+    check_frames(traffic.frames)
     assert found["fault"] is None
     assert found["releases"] == round(seconds * 1000)
     assert [task["scans"] for task in found["tasks"]] == [
@@ -51,8 +60,18 @@ def hold(stand: Stand, seconds: float, load: Load) -> dict[str, Any]:
     low, high = found["edges"]["after_start_us"]
     assert 0 < low < high < EDGE_WITHIN_US
     assert found["load"]["rounds"] > 2
-    assert found["load"]["requests"] > 10
     return found
+
+
+def check_frames(frames: list[tuple[bytes, bytes]]) -> None:
+    """The bench's master and the board's server share a CRC: somebody else is to read both."""
+    for reader, side in ((FramerRTU(DecodePDU(True)), 0), (FramerRTU(DecodePDU(False)), 1)):
+        for pair in frames:
+            _, pdu = reader.handleFrame(pair[side], 0, 0)
+            assert pdu is not None
+            assert not pdu.isError()
+            assert (pdu.dev_id, pdu.function_code) == (UNIT, pair[0][1])
+            assert reader.buildFrame(pdu) == pair[side]
 
 
 def test_releases_are_on_time_while_python_is_busy(stand: Stand) -> None:
@@ -60,10 +79,11 @@ def test_releases_are_on_time_while_python_is_busy(stand: Stand) -> None:
 
 
 @pytest.mark.slow
-def test_releases_are_on_time_for_ten_seconds_of_the_heaviest_load(stand: Stand) -> None:
-    found = hold(stand, 10.0, Load())
-    assert found["load"]["files"] > 10
-    assert found["load"]["rounds"] > 300
+@pytest.mark.parametrize("seconds", [10, 60])
+def test_releases_are_on_time_under_the_heaviest_load(stand: Stand, seconds: int) -> None:
+    found = hold(stand, seconds, Load())
+    assert found["load"]["files"] > 3 * seconds
+    assert found["load"]["rounds"] > 30 * seconds
 
 
 def test_a_task_every_100_us_holds_with_64_points(stand: Stand) -> None:

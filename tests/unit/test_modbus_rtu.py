@@ -161,6 +161,14 @@ def test_what_comes_before_the_first_silence_is_not_understood():
     assert line.frames == [READ_ANSWER]
 
 
+def test_what_comes_while_nobody_has_looked_yet_is_understood():
+    line = Line()
+    line.send(READ, gap_us=3000)
+    line.look(line.end_us)
+    line.run(line.end_us + 3000, 50)
+    assert line.frames == [READ_ANSWER]
+
+
 def quiet_line(baud=19200):
     line = Line(baud)
     line.run(20000, 50)
@@ -469,9 +477,29 @@ async def told(uart, data, size):
     return answer
 
 
-def run(play, core=None, **options):
+class Timer:
+    """Fires when it is told to."""
+
+    ONE_SHOT = 0
+
+    def __init__(self, hard=True):
+        self.hard = hard
+        self.armed = None
+
+    def init(self, *, mode, period, tick_hz, callback, hard):
+        if not self.hard:
+            raise ValueError("hard Timers are not implemented")
+        assert (mode, tick_hz) == (0, 1000000)
+        self.armed = (period, callback)
+
+    def deinit(self):
+        self.armed = None
+
+
+def run(play, core=None, uart=None, **options):
     async def main():
-        uart = Uart()
+        nonlocal uart
+        uart = uart or Uart()
         server = await serve(core or make_core(), uart, UNIT, 115200, de=uart.de, **options)
         try:
             await asyncio.sleep(0.02)
@@ -495,6 +523,44 @@ def test_the_driver_is_on_from_the_first_bit_to_the_last():
         assert server.stats()["answers"] >= 1
 
     run(play)
+
+
+def test_a_timer_switches_the_driver_off_where_the_port_has_it():
+    timer = Timer()
+
+    class Slow(Uart):
+        def txdone(self):
+            done = self.sending == 0
+            if done and "done" not in self.log:
+                self.log.append("done")
+            return done
+
+    async def play(uart: Uart, server: Server) -> None:
+        uart.log.clear()
+        uart.sending = 1
+        assert await told(uart, READ, len(READ_ANSWER)) == READ_ANSWER
+        period_us, callback = timer.armed
+        # Nine characters of 95.5 µs, and a half.
+        assert 860 < period_us < 960
+        callback(timer)
+        assert uart.log == ["on", "write"], "too early: the server sees to it"
+        uart.sending = 0
+        callback(timer)
+        assert uart.log == ["on", "write", "done", "off"]
+        await asyncio.sleep(0.01)
+        assert server.stats()["answers"] == 1
+
+    run(play, uart=Slow(), timer=timer)
+    assert timer.armed is None
+
+
+def test_a_port_without_such_timers_is_watched():
+    async def play(uart: Uart, server: Server) -> None:
+        for _ in range(2):
+            assert await told(uart, READ, len(READ_ANSWER)) == READ_ANSWER
+        assert uart.log[-4:] == ["on", "write", "done", "off"]
+
+    run(play, timer=Timer(hard=False))
 
 
 def test_a_write_is_confirmed_when_it_has_taken_effect():
