@@ -154,7 +154,10 @@ class Station:
             if self.idle() or self._sure_us() < self.t35_us:
                 return 0
             return self._end()
-        early_us = self._quiet_us + (n - 1) * self.character_us & _TICKS
+        least_us = (n - 1) * self.character_us
+        early_us = now_us  # where the sender's rate is a little higher
+        if least_us < (now_us - self._quiet_us & _TICKS):
+            early_us = self._quiet_us + least_us & _TICKS
         if self.idle():
             self._begin(n, now_us)
         else:
