@@ -19,19 +19,23 @@ _TIMERAWL = 0x40054028  # RP2040 data sheet 4.6.5
 _START_US = 38 * 4  # of the kernel's words (firmware/kernel/kernel.h)
 _LATENCY_LAST = 32  # of a task record (docs/image.md)
 _QSPI_SS = 1
-# A flash operation keeps interrupts off for longer than the chip is selected: it leaves and enters
-# execution in place around it.
-_FLASH_MARGIN_NS = 200_000
+# A flash operation keeps interrupts off for longer than the chip is selected: it goes back to
+# execution in place afterwards, which takes up to 10 µs in the emulation.
+_FLASH_MARGIN_NS = 20_000
+# The chip is selected many times in one operation.
+_FLASH_APART_NS = 50_000
 
 
 @record()
 class Observed:
     """What was seen of a task, scan by scan: `latencies_us` as the board counts, `edges_ns` the
-    pin's change after the release instant, `in_flash`: the flash was being written then."""
+    pin's change after the release instant, `in_flash`: the flash chip was selected in between, or
+    until shortly before. `operations` are those of the flash."""
 
     latencies_us: list[int] = field(default_factory=list)
     edges_ns: list[int] = field(default_factory=list)
     in_flash: list[bool] = field(default_factory=list)
+    operations: int = 0
 
 
 class Observer:
@@ -42,17 +46,20 @@ class Observer:
         self._record = opened.image + im.HEADER_SIZE
         self._kernel = opened.kernel
         self._interval_us = interval_us
-        self._edges: list[tuple[int, bool]] = []
+        self._edges: list[tuple[int, int]] = []  # when, and when the flash was selected last
         self._latencies: list[int] = []
         self._offset_ns = 1 << 62
         self._flash_ns = -(1 << 62)
+        self._operations = 0
         self._on = True
         self._forget = pico.watch(WATCHED_PIN, self._edge)
         pico.mcu.qspi[_QSPI_SS].add_listener(self._selected)
 
     def _selected(self, *_: object) -> None:
         if self._on:
-            self._flash_ns = self._pico.time_ns
+            now_ns = self._pico.time_ns
+            self._operations += now_ns - self._flash_ns > _FLASH_APART_NS
+            self._flash_ns = now_ns
 
     def _edge(self, edge: Edge) -> None:
         mcu = self._pico.mcu
@@ -61,7 +68,7 @@ class Observer:
             return  # outputs are made safe before the first scan and after the last one
         timer_ns = mcu.read_uint32(_TIMERAWL) * 1000
         self._offset_ns = min(self._offset_ns, edge.time_ns - timer_ns)
-        self._edges.append((edge.time_ns, edge.time_ns - self._flash_ns < _FLASH_MARGIN_NS))
+        self._edges.append((edge.time_ns, self._flash_ns))
         if scans:
             self._latencies.append(mcu.read_uint32(self._record + _LATENCY_LAST))
 
@@ -72,10 +79,13 @@ class Observer:
         first_us = self._pico.mcu.read_uint32(self._kernel + _START_US)
         first_ns = first_us * 1000 + self._offset_ns
         step_ns = self._interval_us * 1000
+        due_ns = [first_ns + n * step_ns for n in range(len(self._edges))]
+        pairs = list(zip(self._edges, due_ns, strict=True))
         return Observed(
             [*self._latencies, last_latency_us],
-            [at - first_ns - n * step_ns for n, (at, _) in enumerate(self._edges)],
-            [flash for _, flash in self._edges],
+            [at - due for (at, _), due in pairs],
+            [flash > due - _FLASH_MARGIN_NS for (_, flash), due in pairs],
+            self._operations,
         )
 
 
@@ -135,7 +145,11 @@ def latencies(seen: Observed) -> dict[str, Any]:
         "p9999_us": percentile(outside, 99.99) if outside else None,
         "max_us": max(outside, default=None),
         "counts": counted(outside),
-        "flash": {"releases": len(inside), "max_us": max(inside, default=None)},
+        "flash": {
+            "operations": seen.operations,
+            "releases": len(inside),
+            "max_us": max(inside, default=None),
+        },
         "stall": {
             "us": longest[0],
             "cause": "flash operation" if longest[1] else "interrupts masked by the firmware",

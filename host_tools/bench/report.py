@@ -115,10 +115,11 @@ def bars_of(phase: dict[str, Any]) -> list[tuple[str, int]]:
 def remarks(phase: dict[str, Any]) -> list[str]:
     """What else is to be said of a run."""
     found = []
-    if "flash" in phase and phase["flash"]["releases"]:
+    if "flash" in phase and phase["flash"]["operations"]:
         flash = phase["flash"]
         found.append(
-            f"during flash operations: {flash['releases']} releases, longest {flash['max_us']} µs"
+            f"{flash['operations']} flash operations, {flash['releases']} releases due in one, "
+            f"longest {flash['max_us']} µs"
         )
     if "edges" in phase:
         edges = phase["edges"]

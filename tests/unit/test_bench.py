@@ -80,14 +80,14 @@ def test_cycles_of_a_release_are_those_of_its_interrupts() -> None:
 
 
 def seen() -> Observed:
-    return Observed([3, 4, 40, 3], [6000, 7000, 43_500, 6200], [False, False, True, False])
+    return Observed([3, 4, 40, 3], [6000, 7000, 43_500, 6200], [False, False, True, False], 5)
 
 
 def test_flash_operations_are_counted_apart() -> None:
     found = latencies(seen())
     assert (found["p9999_us"], found["max_us"]) == (4, 4)
     assert found["counts"] == {3: 2, 4: 1}
-    assert found["flash"] == {"releases": 1, "max_us": 40}
+    assert found["flash"] == {"operations": 5, "releases": 1, "max_us": 40}
     assert found["stall"] == {"us": 40, "cause": "flash operation"}
     outside = edges(seen())
     assert (outside["min_us"], outside["max_us"]) == (6.0, 7.0)
@@ -112,7 +112,7 @@ def whole() -> dict[str, Any]:
         "seconds": 2.0,
         "speed": {"scans": 2, **speed_summary(rows), "compiler": "gcc <1>", "programs": rows},
         "release": release_cycles([(ALARM, 10), (LEVELS[0], 20), (0, 1)]),
-        "determinism": determinism(idle, phase(told(), seen(), Traffic(72, 40, 32, 71, 1, 9.5))),
+        "determinism": determinism(idle, phase(told(), seen(), Traffic(72, 40, 32, 72, 0, 9.5))),
         "size": {
             "program": "tank",
             "bundle": 20_000,
