@@ -70,7 +70,7 @@ class EmulatedPico:
         self._connected = False
         self._connect_usb()
         self._uarts = tuple(Uart.attach(self.mcu, n, self.wake) for n in (0, 1))
-        self._pio = PioBlocks(self.mcu, self._end_batch)
+        self._pio = PioBlocks(self.mcu)
         self._external: dict[int, bool] = {}
         if flash is not None:
             self._lay_flash(flash)
@@ -137,10 +137,6 @@ class EmulatedPico:
         try:
             while not self._simulator.stopped:
                 self._execute_batch(self._simulator, 1)
-                self._pio.settle()
-                if self._pio.started:
-                    self._pio.started = False
-                    self._simulator.stopped = self._deadline_reached or self._event
         finally:
             self._deadline.cancel()
         if not (self._deadline_reached or self._event):
@@ -153,9 +149,6 @@ class EmulatedPico:
 
     def _on_deadline(self) -> None:
         self._deadline_reached = True
-        self._simulator.stopped = True
-
-    def _end_batch(self) -> None:
         self._simulator.stopped = True
 
     # -- power and flash -------------------------------------------------------------------
@@ -309,6 +302,7 @@ class EmulatedPico:
         else:
             self._external[pin] = level
             gpio.set_input_value(level)
+        self._pio.pin_changed(pin)
 
     def watch(self, pin: int, callback: Callable[[Edge], None]) -> Callable[[], None]:
         """Call `callback` at every change of what the board drives on `pin`.
