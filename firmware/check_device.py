@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("controller", "bus", "drivers")
+ROOMS = ("controller", "bus", "drivers", "hil_tests/instrument_pico")
 STUBS = ("micropython-rp2-stubs==1.29.0.post1", "micropython-stdlib-stubs==1.29.0.post2")
 
 

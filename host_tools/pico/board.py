@@ -110,6 +110,17 @@ class EmulatedPico:
             self._advance(min(left, step_ns))
         return True
 
+    def run_to_event(self, virtual_ns: float) -> None:
+        """Run until the outside can notice something, as for `run_until`; `virtual_ns` at most."""
+        if virtual_ns > 0:
+            self._advance(virtual_ns)
+
+    @property
+    def idle_ns(self) -> float:
+        """For how long nothing happens in the board unless the outside does something: 0 while
+        the processor executes instructions."""
+        return self._clock.nanos_to_next_alarm if self.mcu.core.waiting else 0
+
     def step(self) -> tuple[int, int]:
         """Execute one instruction, or sleep to the next alarm: (number of the exception it belongs
         to, 0 for none, processor cycles). For measuring; slow."""
@@ -303,6 +314,14 @@ class EmulatedPico:
             self._external[pin] = level
             gpio.set_input_value(level)
         self._pio.pin_changed(pin)
+
+    def drive_at(self, time_ns: float, pin: int, level: bool | None) -> None:
+        """As `drive`, at a virtual time that has not come yet; at once when it has."""
+        delay = time_ns - self._clock.nanos
+        if delay <= 0:
+            self.drive(pin, level)
+        else:
+            self._clock.create_alarm(lambda: self.drive(pin, level)).schedule(delay)
 
     def watch(self, pin: int, callback: Callable[[Edge], None]) -> Callable[[], None]:
         """Call `callback` at every change of what the board drives on `pin`.
