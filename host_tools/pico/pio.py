@@ -257,15 +257,15 @@ class PioBlock:
     # -- registers -------------------------------------------------------------------------
 
     def read_uint32(self, offset: int) -> int:
-        self._sync()
         machines = self.machines
+        if offset == _CTRL:
+            return sum(m.enabled << n for n, m in enumerate(machines))
+        self._sync()
         if _SM0 <= offset < _SM0 + _MACHINES * _SM_SIZE:
             machine = machines[(offset - _SM0) // _SM_SIZE]
             return _read_machine(machine, (offset - _SM0) % _SM_SIZE)
         if _RXF0 <= offset < _RXF0 + 4 * _MACHINES:
             return self._pull(machines[(offset - _RXF0) // 4])
-        if offset == _CTRL:
-            return sum(m.enabled << n for n, m in enumerate(machines))
         if offset == _FSTAT:
             return self._fstat()
         if offset == _FLEVEL:
