@@ -1,4 +1,4 @@
-"""The pytest plugin `takt_bench`: fixtures `dut`, `signals`, `plant`, `clock`, `faults`.
+"""The pytest plugin `takt_bench`: its fixtures, from `dut` to `traces`.
 
     pytest --bench bench.toml --dut host,pico
 
@@ -40,6 +40,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FOLDER",
         default="bench-results",
         help="where failures and reports are left, '' for nowhere (default: bench-results)",
+    )
+    group.addoption(
+        "--record-golden",
+        action="store_true",
+        help="write golden traces from what happens, in place of comparing with them",
     )
 
 
@@ -265,6 +270,15 @@ def plant(request: pytest.FixtureRequest, bench: Bench) -> Any:
     attributes can be changed while it runs."""
     with _told(request):
         return bench.connect_plant()
+
+
+@pytest.fixture
+def traces(request: pytest.FixtureRequest, bench: Bench, dut: Any) -> Any:
+    """Plays and compares traces in CSV files (hil_tests.traces.Traces)."""
+    from hil_tests.traces import Traces
+
+    record: bool = request.config.getoption("--record-golden")
+    return Traces(bench, dut.recording, request.path.parent, record)
 
 
 @pytest.fixture

@@ -248,3 +248,16 @@ def test_ctrl_c_in_a_child_ends_the_session(bench: pytest.Pytester) -> None:
     run = bench.runpytest_subprocess()
     assert run.ret == pytest.ExitCode.INTERRUPTED
     run.stdout.no_fnmatch_line("*1 passed*")
+
+
+def test_golden_traces_are_recorded_with_an_option(bench: pytest.Pytester) -> None:
+    bench.makepyfile(
+        """
+        def test_lamp(signals, clock, traces):
+            signals.button.set(True)
+            clock.run("300ms")
+            traces.golden("lamp", signals.lamp)
+        """
+    )
+    bench.runpytest("--record-golden").assert_outcomes(passed=1)
+    bench.runpytest().assert_outcomes(passed=1)
