@@ -54,7 +54,7 @@ class Device(Protocol):
         """Begin to scan; inputs written before are there in the first scan."""
 
     def run_for(self, duration_ns: int) -> None:
-        """Let time pass: steps of `every` and callbacks of `watch` happen within."""
+        """Let time pass: what `every`, `at` and `watch` ask for happens within."""
 
     def stop_run(self) -> None:
         """End the `run_for` that is under way, from one of its callbacks, as soon as it can."""
@@ -71,6 +71,9 @@ class Device(Protocol):
 
     def every(self, period_ns: int, step: Callable[[int], None]) -> None:
         """Call `step(time_ns)` at each multiple of `period_ns` from `start` on."""
+
+    def at(self, time_ns: int, call: Callable[[int], None]) -> None:
+        """Call `call(time_ns)` once, at that time or as soon as time goes on."""
 
     def variable(self, path: str) -> object:
         """A variable of the program, as in `takt run --json`."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -282,6 +281,10 @@ def traces(request: pytest.FixtureRequest, bench: Bench, dut: Any) -> Any:
 
 
 @pytest.fixture
-def faults(bench: Bench, dut: Any) -> Any:
-    """Faults to inject, taken back at the end of the test (hil_tests.faults.Faults)."""
-    return import_module("hil_tests.faults").Faults(bench)
+def faults(bench: Bench, dut: Any) -> Iterator[Any]:
+    """Faults to inject (hil_tests.faults.Faults), taken back at the end of the test."""
+    from hil_tests.faults import Faults
+
+    made = Faults(bench)
+    yield made
+    made.end_all()

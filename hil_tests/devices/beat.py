@@ -1,4 +1,4 @@
-"""What is to happen at fixed steps of a device's time, as plants and drifting faults do."""
+"""What is to happen at steps and instants of a device's time, as plants and faults do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FAR_NS = 1 << 62
 
 @record()
 class _Step:
-    period_ns: int
+    period_ns: int  # 0: once
     call: Callable[[int], None]
     due_ns: int
 
@@ -31,10 +31,18 @@ class Beat:
         self.steps.append(_Step(period_ns, call, due_ns))
         self.next_ns = min(self.next_ns, due_ns)
 
+    def once(self, due_ns: int, call: Callable[[int], None]) -> None:
+        """At `due_ns`, or as soon as time goes on."""
+        self.steps.append(_Step(0, call, due_ns))
+        self.next_ns = min(self.next_ns, due_ns)
+
     def serve(self, now_ns: int) -> None:
         """Do what is due."""
         for step in tuple(self.steps):
             if step.due_ns <= now_ns:
-                step.due_ns += step.period_ns
+                if step.period_ns:
+                    step.due_ns += step.period_ns
+                else:
+                    self.steps.remove(step)
                 step.call(now_ns)
         self.next_ns = min((s.due_ns for s in self.steps), default=FAR_NS)

@@ -177,6 +177,9 @@ class PicoDevice:
     def every(self, period_ns: int, step: Callable[[int], None]) -> None:
         self._beat.add(period_ns, step, self.time_ns)
 
+    def at(self, time_ns: int, call: Callable[[int], None]) -> None:
+        self._beat.once(time_ns, call)
+
     # --- pins ----------------------------------------------------------------------------------
 
     def write(self, point: Point, value: Value) -> None:

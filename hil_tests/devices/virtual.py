@@ -105,6 +105,9 @@ class VirtualDevice:
     def every(self, period_ns: int, step: Callable[[int], None]) -> None:
         self._beat.add(period_ns, step, self._now_ns)
 
+    def at(self, time_ns: int, call: Callable[[int], None]) -> None:
+        self._beat.once(time_ns, call)
+
     def variable(self, path: str) -> object:
         return self._variables.read(self._image()[0], path)
 

@@ -118,13 +118,13 @@ def cuts(
 class FlashProbe:
     """Sees every erase and program of an emulated Pico's flash, and can cut the power in one.
 
-    `operations` has them all, in order. After a cut the flash does nothing any more, and `left`
-    is what a board would find there that boots from it.
+    `operations` has them all, in order. At a cut the flash gets what the cut leaves, `left` says
+    what that is, and from then on the flash does nothing, until `cancel`.
     """
 
     def __init__(self, board: EmulatedPico) -> None:
         self.operations: list[FlashOperation] = []
-        self.left: bytes | None = None
+        self.left: Cut | None = None
         self._board = board
         self._plan: tuple[int, str | None, int] | None = None
         self._on_cut: Callable[[], None] | None = None
@@ -140,6 +140,13 @@ class FlashProbe:
             apply()
 
         chip._apply_command = applied
+        chip.probe = self
+
+    @classmethod
+    def of(cls, board: EmulatedPico) -> FlashProbe:
+        """The probe of a board, made where it has none yet."""
+        found = getattr(_chip(board), "probe", None)
+        return found if isinstance(found, FlashProbe) else cls(board)
 
     def cut_at(
         self,
@@ -160,8 +167,8 @@ class FlashProbe:
         self.cut_at(len(self.operations), tear, seed, on_cut)
 
     def cancel(self) -> None:
-        """Do not cut."""
-        self._plan = self._on_cut = None
+        """Do not cut; after a cut, let the flash work again."""
+        self._plan = self._on_cut = self.left = None
 
     def _decoded(self, chip: Any) -> FlashOperation | None:
         command = bytes(chip._tx_buffer)
@@ -182,12 +189,15 @@ class FlashProbe:
         if self._plan is None or self._plan[0] != len(self.operations):
             self.operations.append(operation)
             return True
-        _, tear, seed = self._plan
-        left = bytearray(self._board.flash_image())
+        number, tear, seed = self._plan
+        patch = None
         if tear is not None:
+            flash = self._board.mcu.flash
             at = slice(operation.address, operation.address + operation.size)
-            left[at] = torn(operation, bytes(left[at]), tear, seed)
-        self.left = bytes(left)
+            left = torn(operation, bytes(flash[at]), tear, seed)
+            flash[at] = left
+            patch = operation.address, left
+        self.left = Cut(number, tear, patch)
         self._board.wake()
         if self._on_cut is not None:
             self._on_cut()
