@@ -174,14 +174,16 @@ def test_a_wave_stops_no_pump(pit: Pit) -> None:
 
 
 def test_when_water_is_back_the_level_decides_again(pit: Pit) -> None:
+    pit.fill(61)
     pit.fill(50)
+    assert pit.pumps == (True, False)
     pit.low_float.set(False)
     pit.clock.run("500ms")
     pit.low_float.set(True)
-    pit.clock.run("100ms")
+    pit.clock.run("2100ms")  # it would have rested
     assert pit.pumps == (False, False)
     pit.fill(61)
-    assert pit.pumps == (True, False)
+    assert pit.pumps in ((True, False), (False, True))
 
 
 # --- the transmitter ---------------------------------------------------------------------------
@@ -207,14 +209,14 @@ def test_without_a_level_the_floats_are_in_control(pit: Pit, broken: str, value:
     assert pit.pumps == (False, False)
 
 
+@pytest.mark.needs("variables")
 @pytest.mark.parametrize("value", [-2.0, 105.0])
-def test_currents_a_little_out_of_range_are_no_failure(pit: Pit, value: float) -> None:
+def test_currents_a_little_out_of_range_are_no_failure(pit: Pit, dut: Any, value: float) -> None:
     # 3.68 mA and 20.8 mA: NAMUR NE 43 still calls them a measurement.
     pit.fill(value)
     assert pit.pumps == ((True, True) if value > 0 else (False, False))
-    pit.fill(50)
     pit.clock.run("2100ms")
-    assert pit.horn.value is False
+    assert dut.variable("tank.alarms") == (2 if value > 0 else 0)
 
 
 def test_a_pump_that_runs_goes_on_when_the_transmitter_fails(pit: Pit) -> None:
@@ -343,6 +345,10 @@ def test_the_alarms_are_bits_of_a_word(pit: Pit, dut: Any) -> None:
     pit.high_float.set(True)
     pit.clock.run("1s")
     assert alarms() == 2
+    pit.high_float.set(False)
+    assert alarms() == 2  # until somebody has seen it
+    pit.press("acknowledge")
+    assert alarms() == 0
 
 
 @pytest.mark.needs("variables")
@@ -362,7 +368,7 @@ def test_an_alarm_can_be_acknowledged_from_afar(pit: Pit, dut: Any) -> None:
 def test_levels_can_be_set_and_are_kept_in_order(pit: Pit, dut: Any) -> None:
     def at(percent: float) -> tuple[Any, Any]:
         pit.fill(percent)
-        pit.clock.run("2100ms")
+        pit.clock.run("50ms")
         return pit.pumps
 
     dut.set_variable("start_level", 30.0)
@@ -377,10 +383,19 @@ def test_levels_can_be_set_and_are_kept_in_order(pit: Pit, dut: Any) -> None:
     dut.set_variable("assist_level", 120.0)
     dut.set_variable("high_level", 30.0)
     assert at(94.5) == (False, False)
+    pit.clock.run("2100ms")  # the pumps rest
     assert pit.horn.value is True
     assert at(96) == (False, True)
-    assert at(5.5) == (False, True)
+    assert at(103) == (True, True)  # as full as can be measured
+    assert at(5.5) == (True, True)
     assert at(4.5) == (False, False)
+    dut.set_variable("stop_level", 90.0)
+    dut.set_variable("start_level", 0.0)
+    dut.set_variable("assist_level", 100.0)
+    pit.clock.run("2100ms")
+    assert at(84) == (False, False)
+    assert at(86) == (True, False)
+    assert at(79) == (False, False)
 
 
 @pytest.mark.needs("variables")
@@ -403,13 +418,14 @@ def test_exactly_at_a_setting_it_acts(pit: Pit, dut: Any) -> None:
 @pytest.mark.needs("variables")
 def test_starts_and_running_time_are_counted(pit: Pit, dut: Any) -> None:
     for _ in range(2):
-        for percent in (81, 19):
-            pit.fill(percent)
-            pit.clock.run("2970ms")
+        pit.fill(81)
+        pit.clock.run("970ms")
+        pit.fill(19)
+        pit.clock.run("2s")
     assert dut.variable("tank.pump_1.starts") == 2
     assert dut.variable("tank.pump_2.starts") == 2
     ran_ns = dut.variable("tank.pump_1.run_time")
-    assert abs(ran_ns - 6_000_000_000) <= 60_000_000
+    assert abs(ran_ns - 2_000_000_000) <= 40_000_000
 
 
 @pytest.mark.needs("variables")
@@ -452,25 +468,26 @@ def never_dry(plant: Any) -> bool:
     return all(pump.dry_s == 0 for pump in plant.pumps)
 
 
-def test_minutes_of_normal_weather(plant: Any, pit: Pit, dut: Any) -> None:
-    pit.clock.run("2m")
+def test_a_minute_of_normal_weather(plant: Any, pit: Pit, dut: Any) -> None:
+    plant.inflow_l_per_s, plant.pump_l_per_s = 30.0, 80.0  # fills in 17 s
+    pit.clock.run("1m")
     levels = [c.value for c in dut.recording.of("level", 10_000_000_000)]
-    assert min(levels) >= 19
-    assert max(levels) <= 61.5
+    assert min(levels) >= 18
+    assert max(levels) <= 63
     assert plant.overflowed_l == 0
     assert never_dry(plant)
     assert pit.horn.value is False
     starts = [pump.starts for pump in plant.pumps]
-    assert sum(starts) >= 2
+    assert sum(starts) >= 4
     assert abs(starts[0] - starts[1]) <= 1
 
 
 def test_heavy_rain_needs_both_pumps(plant: Any, pit: Pit) -> None:
-    plant.level_percent = 58
-    plant.inflow_l_per_s = 16
-    expect(pit.pump_2).rises(within="300ms", after=pit.level.exceeds(79.9), wait="40s")
+    plant.level_percent = 76
+    plant.inflow_l_per_s = 18
+    expect(pit.pump_2).rises(within="150ms", after=pit.level.exceeds(79.9), wait="10s")
     assert pit.pumps == (True, True)
-    pit.clock.until(pit.level.falls_below(75), timeout="20s")
+    pit.clock.until(pit.level.falls_below(78), timeout="10s")
     assert plant.overflowed_l == 0
     assert pit.horn.value is False
 
