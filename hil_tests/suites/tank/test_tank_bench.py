@@ -137,6 +137,17 @@ def test_by_hand_a_pump_runs_while_its_button_is_pressed(pit: Pit, pump: int) ->
     assert pit.pumps == (False, False)
 
 
+def test_a_contact_that_bounces_starts_a_pump_once(pit: Pit, faults: Any, dut: Any) -> None:
+    pit.selector.set(False)
+    pit.clock.run("50ms")
+    faults.bounce(pit.hand_1, for_="15ms")
+    for pressed in (True, False):
+        pit.hand_1.set(pressed)
+        pit.clock.run("100ms")
+    assert [c.value for c in dut.recording.of("pump_1")][-2:] == [True, False]
+    assert len(list(pit.pump_1.rises().times(0))) == 1
+
+
 def test_out_of_automatic_the_pumps_stop(pit: Pit) -> None:
     pit.fill(81)
     pit.selector.set(False)
@@ -192,8 +203,10 @@ def test_when_water_is_back_the_level_decides_again(pit: Pit) -> None:
 @pytest.mark.parametrize(
     ("broken", "value"), [("open wire", None), ("short", 135.0), ("weak", -5.0)]
 )
-def test_without_a_level_the_floats_are_in_control(pit: Pit, broken: str, value: float) -> None:
-    pit.level.set(value)
+def test_without_a_level_the_floats_are_in_control(
+    pit: Pit, faults: Any, broken: str, value: float | None
+) -> None:
+    faults.stuck(pit.level, value)
     expect(pit.horn).rises(within="2050ms", not_before="1990ms")
     assert pit.pumps == (False, False), broken
     pit.high_float.set(True)
@@ -219,12 +232,12 @@ def test_currents_a_little_out_of_range_are_no_failure(pit: Pit, dut: Any, value
     assert dut.variable("tank.alarms") == (2 if value > 0 else 0)
 
 
-def test_a_pump_that_runs_goes_on_when_the_transmitter_fails(pit: Pit) -> None:
+def test_a_pump_that_runs_goes_on_when_the_transmitter_fails(pit: Pit, faults: Any) -> None:
     pit.fill(61)
-    pit.fill(None)
-    pit.clock.run("2100ms")
-    assert pit.pumps == (True, False)
-    assert pit.horn.value is True
+    with faults.open(pit.level):
+        pit.clock.run("2100ms")
+        assert pit.pumps == (True, False)
+        assert pit.horn.value is True
     pit.fill(19)
     assert pit.pumps == (False, False)
     pit.press("acknowledge")
@@ -492,8 +505,8 @@ def test_heavy_rain_needs_both_pumps(plant: Any, pit: Pit) -> None:
     assert pit.horn.value is False
 
 
-def test_a_pump_with_a_blocked_rotor_is_replaced(plant: Any, pit: Pit) -> None:
-    plant.pumps[0].is_blocked = True
+def test_a_pump_with_a_blocked_rotor_is_replaced(plant: Any, pit: Pit, faults: Any) -> None:
+    faults.plant("pumps.0.is_blocked", True)
     plant.level_percent = 62
     expect(pit.pump_1).rises(within="100ms", after=pit.level.exceeds(60))
     expect(pit.pump_2).rises(within="80ms", after=pit.protector_1.falls())
@@ -502,9 +515,9 @@ def test_a_pump_with_a_blocked_rotor_is_replaced(plant: Any, pit: Pit) -> None:
     assert pit.horn.value is True
 
 
-def test_a_leak_empties_the_pit_and_no_pump_runs_dry(plant: Any, pit: Pit) -> None:
+def test_a_leak_empties_the_pit_and_no_pump_runs_dry(plant: Any, pit: Pit, faults: Any) -> None:
     plant.level_percent = 30
-    plant.leak_mm2 = 12_000
+    faults.plant("leak_mm2", 12_000)
     pit.selector.set(False)
     pit.hand_1.set(True)
     expect(pit.pump_1).falls(within="400ms", after=pit.low_float.falls(), wait="20s")
@@ -515,17 +528,21 @@ def test_a_leak_empties_the_pit_and_no_pump_runs_dry(plant: Any, pit: Pit) -> No
     assert never_dry(plant)
 
 
-def test_a_blocked_outlet_is_told_before_the_pit_is_full(plant: Any, pit: Pit) -> None:
+def test_a_blocked_outlet_is_told_before_the_pit_is_full(
+    plant: Any, pit: Pit, faults: Any
+) -> None:
     plant.level_percent = 88
-    plant.outlet_open = 0.0
+    faults.plant("outlet_open", 0.0)
     plant.inflow_l_per_s = 10
     expect(pit.horn).rises(within="1050ms", after=pit.level.exceeds(95), wait="10s")
     assert plant.overflowed_l == 0
     assert pit.pumps == (True, True)
 
 
-def test_a_frozen_transmitter_does_not_let_the_pit_overflow(plant: Any, pit: Pit) -> None:
-    pit.level.transforms.append(lambda time_ns, value: 50.0)
+def test_a_frozen_transmitter_does_not_let_the_pit_overflow(
+    plant: Any, pit: Pit, faults: Any
+) -> None:
+    faults.stuck(pit.level)
     plant.level_percent = 94
     expect(pit.pump_1).rises(within="80ms", after=pit.high_float.rises(), wait="10s")
     expect(pit.pump_2).is_(True)
@@ -537,7 +554,8 @@ def test_a_frozen_transmitter_does_not_let_the_pit_overflow(plant: Any, pit: Pit
     assert never_dry(plant)
 
 
-def test_waves_and_noise_do_not_make_a_pump_chatter(plant: Any, pit: Pit) -> None:
+def test_waves_and_noise_do_not_make_a_pump_chatter(plant: Any, pit: Pit, faults: Any) -> None:
+    faults.noise(pit.level, 0.5, every="50ms")
     plant.level_percent = 59
     plant.wave_percent = 2.0
     pit.clock.run("6s")
@@ -549,16 +567,15 @@ def test_waves_and_noise_do_not_make_a_pump_chatter(plant: Any, pit: Pit) -> Non
 
 
 @pytest.mark.needs("power")
-def test_a_power_cut_in_the_middle_of_pumping(plant: Any, pit: Pit, dut: Any) -> None:
+def test_a_power_cut_in_the_middle_of_pumping(plant: Any, pit: Pit, faults: Any) -> None:
     plant.level_percent = 62
     pit.clock.until(pit.pump_1.rises(), timeout="2s")
     pit.clock.run("1s")
     before = plant.level_percent
-    dut.power_cut()
-    pit.clock.run("3s")
-    assert [bool(value) for value in pit.pumps] == [False, False]
-    assert plant.level_percent > before
-    dut.power_on()
+    with faults.power_cut():
+        pit.clock.run("3s")
+        assert [bool(value) for value in pit.pumps] == [False, False]
+        assert plant.level_percent > before
     expect(pit.pump_1).is_(True, within="6s")
     assert pit.horn.value is False
     peak = plant.level_percent
@@ -568,14 +585,13 @@ def test_a_power_cut_in_the_middle_of_pumping(plant: Any, pit: Pit, dut: Any) ->
 
 @pytest.mark.needs("power")
 def test_after_a_power_cut_the_pit_waits_for_its_start_level(
-    plant: Any, pit: Pit, dut: Any
+    plant: Any, pit: Pit, faults: Any
 ) -> None:
     plant.level_percent = 62
     pit.clock.until(pit.pump_1.rises(), timeout="2s")
     plant.level_percent = 40
-    dut.power_cut()
-    pit.clock.run("1s")
-    dut.power_on()
+    with faults.power_cut():
+        pit.clock.run("1s")
     pit.clock.run("3s")
     assert pit.pumps == (False, False)
     plant.level_percent = 62

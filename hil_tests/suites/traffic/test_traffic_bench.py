@@ -133,22 +133,22 @@ def test_without_a_request_the_cars_go_on(crossing: Crossing) -> None:
 
 
 def test_a_stuck_button_gives_people_one_turn_and_the_cars_the_road_back(
-    crossing: Crossing,
+    crossing: Crossing, faults: Any
 ) -> None:
-    crossing.plant.button_stuck = True
+    stuck = faults.plant("button_stuck", True)
     crossing.clock.until(crossing.people_green.rises(), timeout="15s")
     crossing.clock.until(crossing.cars_green.rises(), timeout="12s")
     expect(crossing.cars_green).stays(True, for_="8s")
     assert crossing.please_wait.value is False
     # Repaired, it works again.
-    crossing.plant.button_stuck = None
+    stuck.end()
     crossing.clock.run("500ms")
     crossing.press()
     assert crossing.please_wait.value is True
 
 
-def test_a_dead_button_stops_no_cars(crossing: Crossing) -> None:
-    crossing.plant.button_stuck = False
+def test_a_dead_button_stops_no_cars(crossing: Crossing, faults: Any) -> None:
+    faults.plant("button_stuck", False)
     crossing.press()
     expect(crossing.cars_green).stays(True, for_="7s")
     assert crossing.plant.people_waiting == 1
@@ -168,10 +168,9 @@ def test_a_press_while_people_leave_counts_for_the_next_round(crossing: Crossing
     assert crossing.plant.near_misses == 0
 
 
-def test_a_bounce_shorter_than_the_filter_is_no_request(crossing: Crossing) -> None:
-    crossing.plant.button_stuck = True
-    crossing.clock.run("20ms")
-    crossing.plant.button_stuck = False
+def test_a_pulse_shorter_than_the_filter_is_no_request(crossing: Crossing, faults: Any) -> None:
+    with faults.stuck(crossing.button, True):
+        crossing.clock.run("15ms")
     crossing.clock.run("200ms")
     assert crossing.please_wait.value is False
 
@@ -219,13 +218,12 @@ def test_a_guard_relay_that_flickers_does_not_matter(crossing: Crossing) -> None
 
 
 @pytest.mark.needs("power")
-def test_after_a_power_cut_everybody_has_red_first(crossing: Crossing, dut: Any) -> None:
+def test_after_a_power_cut_everybody_has_red_first(crossing: Crossing, faults: Any) -> None:
     crossing.press()
     crossing.clock.until(crossing.people_green.rises(), timeout="15s")
-    dut.power_cut()
-    crossing.clock.run("1s")
-    assert crossing.lit() == set()
-    dut.power_on()
+    with faults.power_cut():
+        crossing.clock.run("1s")
+        assert crossing.lit() == set()
     expect(crossing.cars_red).is_(True, within="3s")
     crossing.clock.run("100ms")
     assert crossing.lit() == RED_FOR_ALL
