@@ -30,8 +30,9 @@ class Edge:
 
 def last_edges(recording: Recording, check: Check) -> str:
     """What the signals of the check, or all where it names none, did until it ended."""
-    named = [n for n in check.signals if n in recording.signals] or list(recording.signals)
-    names = list(dict.fromkeys(m for n in named for m in (n, n + SEEN) if m in recording.signals))
+    names = [n for n in check.signals if n in recording.signals] or [
+        n for n in recording.signals if not n.endswith(SEEN)
+    ]
     limits = limits_of(check)
     edges: list[Edge] = []
     for name in names:
@@ -41,6 +42,7 @@ def last_edges(recording: Recording, check: Check) -> str:
     said = [_start(recording, name, check.begin_ns) for name in names[:12]]
     said += [_standing(f) for f in recording.faults if _stands(f, check.begin_ns)]
     said += _story(recording, names, edges, check)
+    said += _distorted(recording, check.end_ns)
     for name in names:
         if name in check.signals and (later := _later(recording, name, check)):
             said.append(later)
@@ -52,8 +54,6 @@ def limits_of(check: Check) -> dict[str, tuple[float, ...]]:
     limits: dict[str, tuple[float, ...]] = {}
     for name, value in check.limits:
         limits[name] = (*limits.get(name, ()), value)
-    for name, values in list(limits.items()):
-        limits.setdefault(name + SEEN, values)
     return limits
 
 
@@ -176,6 +176,19 @@ def _still(recording: Recording, names: Sequence[str], begin_ns: int, end_ns: in
                 moved.append(f"{name}, from {start} to {value_text(last, info)}")
     but = f" but {' and '.join(moved)}" if moved else ""
     return f"then nothing changed for {span_text(end_ns - begin_ns)}{but}"
+
+
+def _distorted(recording: Recording, time_ns: int) -> list[str]:
+    """The signals that the device sees as something else: it acts on that."""
+    said = []
+    for name, info in recording.signals.items():
+        if name + SEEN in recording.signals and recording.of(name + SEEN, 0, time_ns + 1):
+            value = recording.value_at(name, time_ns)
+            seen = recording.value_at(name + SEEN, time_ns)
+            if value != seen:
+                shown = value_text(value, info), value_text(seen, info)
+                said.append(f"{name} was {shown[0]} then, but the device saw {shown[1]}")
+    return said
 
 
 def _later(recording: Recording, name: str, check: Check) -> str:

@@ -96,7 +96,7 @@ def timeline(recording: Recording, title: str) -> Timeline:
     ends += [f.time_ns for f in recording.frames] + [t for t, _ in recording.notes]
     ends += [t for f in recording.faults for t in (f.begin_ns, f.end_ns or 0)]
     end_ns = max(ends)
-    view = first_view([(c.begin_ns, c.end_ns) for c in failed], end_ns)
+    view = first_view([(c.begin_ns, c.end_ns) for c in failed], end_ns, _edges(recording, failed))
     rows = [_signal(recording, info, checks) for info in recording.signals.values()]
     rows = _ordered(rows)
     thinned = len(recording.changes) > MOST_CHANGES
@@ -115,6 +115,15 @@ def timeline(recording: Recording, title: str) -> Timeline:
         tuple(sorted(recording.notes)),
         thinned,
     )
+
+
+def _edges(recording: Recording, failed: Sequence[Check]) -> list[int]:
+    """Of the digital signals of the first failed check."""
+    if not failed:
+        return []
+    names = [n for n in failed[0].signals if n in recording.signals]
+    digital = [n for n in names if recording.signals[n].kind == "digital"]
+    return sorted(c.time_ns for n in digital for c in recording.of(n) if c.time_ns)
 
 
 def _ordered(rows: list[SignalRow]) -> list[SignalRow]:

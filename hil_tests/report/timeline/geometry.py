@@ -8,7 +8,7 @@ axis of y points down.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from hil_tests.report.quantities import span_text
@@ -158,17 +158,23 @@ def lanes(spans: Sequence[tuple[int, int]]) -> list[int]:
     return given
 
 
-def first_view(failed: Sequence[tuple[int, int]], end_ns: int) -> tuple[int, int]:
+def first_view(
+    failed: Sequence[tuple[int, int]], end_ns: int, edges: Sequence[int] = ()
+) -> tuple[int, int]:
     """What is shown at first: all, or the surroundings of the first failed check where that would
-    be too small to be seen."""
+    be too small to be seen. `edges` are those of its signals, in order: the last one before it is
+    shown, if it is not too far."""
     end_ns = max(end_ns, 1)
     if not failed:
         return 0, end_ns
     begin, end = min(failed)
     span = max(end - begin, end_ns // 200, 1)
-    if 8 * span >= end_ns:
+    if 10 * span >= end_ns:
         return 0, end_ns
-    # As much of the past as there is of the check, thrice: causes come before it.
+    # More of the past than of what comes after: causes come before it.
+    first = begin - 3 * span
+    k = bisect_left(edges, begin)
+    if k and begin - edges[k - 1] <= 12 * span:
+        first = min(first, edges[k - 1] - span)
     step = _step(span, 4)
-    first = max(0, (begin - 3 * span) // step * step)
-    return first, min(end_ns, -(-(end + 2 * span) // step) * step)
+    return max(0, first // step * step), min(end_ns, -(-(end + 2 * span) // step) * step)

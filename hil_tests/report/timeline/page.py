@@ -82,10 +82,16 @@ def _header(shown: Timeline, about: Mapping[str, str]) -> str:
         pill = '<p class="pill">no checks</p>'
     rows = {**about, "time": f"{time_text(shown.end_ns)} of the device"}
     items = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
-        for name, value in rows.items()
+        f"<div><dt>{escape(name)}</dt>{_told_value(value)}</div>" for name, value in rows.items()
     )
     return f"<header><h1>{escape(shown.title)}</h1>{pill}<dl>{items}</dl></header>"
+
+
+def _told_value(value: str) -> str:
+    """Of a hash its beginning, the whole on demand."""
+    if len(value) == 64 and not set(value) - set("0123456789abcdef"):
+        return f'<dd title="{value}">{value[:12]}…</dd>'
+    return f"<dd>{escape(value)}</dd>"
 
 
 def _verdict(recording: Recording, shown: Timeline) -> str:
@@ -278,10 +284,15 @@ def _signal(k: int, row: SignalRow, shown: Timeline) -> str:
     way = "in" if info.to_device else "out"
     classes = f"row {'digital' if row.digital else 'analogue'} {way}"
     classes += " failed" if row.failed else ""
+    classes += " quiet" if len(row.times) < 2 and row.digital and not row.failed else ""
     drawn = trace(row.times, row.values, view, row.edges, shown.end_ns)
-    lines = ""
+    lines = labels = ""
     for limit in row.limits:
-        lines += f'<path class="limit" d="M0 {_y(limit, row.edges):.1f}H{WIDTH}"/>'
+        y = _y(limit, row.edges)
+        lines += f'<path class="limit" d="M0 {y:.1f}H{WIDTH}"/>'
+        below = " below" if y < 20 else ""
+        shown_limit = escape(value_text(limit, info))
+        labels += f'<b class="limit{below}" style="top:{y:.1f}%">{shown_limit}</b>'
     hurt = "".join(
         f'<div class="hurt" title="{escape(fault_text(f))}" '
         f'style="{_place(f.begin_ns, fault_end(f, shown.end_ns), view)}"></div>'
@@ -297,7 +308,7 @@ def _signal(k: int, row: SignalRow, shown: Timeline) -> str:
         f'<div class="plot" data-row="s{k}">{hurt}<svg viewBox="0 0 {WIDTH} 100" '
         f'preserveAspectRatio="none" role="img" aria-label="{escape(_summary(row))}">'
         f'{lines}<path class="area" d="{drawn.area}"/><path class="line" d="{drawn.line}"/>'
-        f'<path class="open" d="{drawn.open}"/></svg></div></div>'
+        f'<path class="open" d="{drawn.open}"/></svg>{labels}</div></div>'
     )
 
 
@@ -309,13 +320,8 @@ def _scale(row: SignalRow) -> str:
     if row.digital:
         return ""
     lowest, highest = row.scale
-    limits = "".join(
-        f'<b class="limit" style="top:{_y(v, row.edges):.1f}%">{number_text(v)}</b>'
-        for v in row.limits
-        if 18 <= _y(v, row.edges) <= 82
-    )
     unit = f" {escape(row.info.unit)}" if row.info.unit else ""
-    return f"<b>{number_text(highest)}{unit}</b>{limits}<b>{number_text(lowest)}</b>"
+    return f"<b>{number_text(highest)}{unit}</b><b>{number_text(lowest)}</b>"
 
 
 def _value(row: SignalRow, time_ns: int) -> str:

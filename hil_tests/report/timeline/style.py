@@ -94,7 +94,7 @@ table { border-collapse: collapse; } td, th { padding: .1rem 1rem .1rem 0; text-
 .scale b { position: absolute; right: .45rem; font-weight: 400; transform: translateY(-50%);
   white-space: nowrap; }
 .scale b:first-child { transform: none; top: 2px; } .scale b:last-child { transform: none;
-  bottom: 2px; } .scale .limit { color: var(--fail); }
+  bottom: 2px; }
 .axis .scale { line-height: 26px; padding-right: .45rem; }
 .plot { position: relative; overflow: hidden; border-left: 1px solid var(--line); }
 .live .plot { cursor: crosshair; touch-action: pan-y; }
@@ -108,10 +108,13 @@ path { vector-effect: non-scaling-stroke; fill: none; }
 .area { fill: var(--tone); opacity: .12; } .open { stroke: var(--tone); stroke-width: 1.6;
   stroke-dasharray: 3 4; opacity: .8; }
 .limit { stroke: var(--fail); stroke-dasharray: 5 4; opacity: .8; }
+b.limit { position: absolute; left: 5px; transform: translateY(-100%); color: var(--fail);
+  font-size: .72rem; font-weight: 400; line-height: 1.15; } b.limit.below { transform: none; }
 .marks { stroke: var(--tone); stroke-width: 1.2; }
 .marks.bad { stroke: var(--fail); stroke-width: 2; }
 .runs { stroke: var(--tone); stroke-width: 7; opacity: .45; }
-.digital .plot { height: 30px; } .analogue .plot { height: 92px; } .task .plot { height: 26px; }
+.digital .plot { height: 30px; } .quiet .plot { height: 21px; }
+.analogue .plot { height: 92px; } .task .plot { height: 26px; }
 .bus .plot { height: 46px; } .lanes .plot { height: calc(25px * var(--lanes) + 5px); }
 .lanes .name { align-items: flex-start; padding-top: 6px; }
 .hurt { position: absolute; top: 0; bottom: 0; min-width: 2px; opacity: .75; background:
