@@ -31,15 +31,16 @@ class Target:
     """Flags for the routines of the compiler itself, which it makes when it links."""
 
 
+# Clang 19 to 22 multiply 64 bits by a constant wrongly there where this pass keeps the constant
+# for several uses.
+_RV32 = ("-mcmodel=medany", "-mllvm", "-disable-constant-hoisting")
 _ARM = "thumb-freestanding-eabi"
 TARGETS = {
     "x64": Target("x86_64-freestanding-none", "baseline", ("-fPIC", "-fvisibility=hidden")),
     "armv6m": Target(_ARM, "cortex_m0plus", ("-fropi",)),
     "armv7m": Target(_ARM, "cortex_m3", ("-fropi",)),
     "armv7em": Target(_ARM, "cortex_m4", ("-fropi", "-mfloat-abi=soft")),
-    "rv32imc": Target(
-        "riscv32-freestanding-none", "generic_rv32+m+c", ("-mcmodel=medany",), ("-fPIC",)
-    ),
+    "rv32imc": Target("riscv32-freestanding-none", "generic_rv32+m+c", _RV32, ("-fPIC",)),
 }
 """By the name of the architecture. RP2350 (ARM) loads armv6m, armv7m and armv7em."""
 
@@ -165,6 +166,13 @@ def machine_code(program: ir.Program, architecture: str, kernel: bool = False) -
 
 def _made(program: ir.Program, architecture: str, kernel: bool) -> tuple[bytes, bytes]:
     """The code, and the ELF file it is from."""
+    tail = _KERNEL.read_text(encoding="utf-8") + _KERNEL_ENTRY if kernel else ENTRY
+    return code_of(_text(program) + tail, architecture)
+
+
+def code_of(text: str, architecture: str) -> tuple[bytes, bytes]:
+    """Position-independent code of a C text, which begins with its `takt_entry`, and the ELF file
+    it is from. Raises Failure."""
     target = TARGETS.get(architecture)
     if target is None:
         known = ", ".join((*TARGETS, "xtensawin"))
@@ -172,11 +180,9 @@ def _made(program: ir.Program, architecture: str, kernel: bool) -> tuple[bytes, 
             f"the native engine cannot make code for {architecture} yet",
             f"it can for {known}; use --engine python",
         )
-    text = _text(program)
     chosen = ("-target", target.triple, f"-mcpu={target.cpu}")
     flags = (*chosen, *target.flags, "-c", "-ffunction-sections", "-fdata-sections")
-    tail = _KERNEL.read_text(encoding="utf-8") + _KERNEL_ENTRY if kernel else ENTRY
-    code = compile_c(text + tail, flags, ".o")
+    code = compile_c(text, flags, ".o")
     pairs = [_linked(code, (*chosen, *target.routines), place) for place in _PLACES]
     if len({flat for flat, _ in pairs}) != 1:
         raise Failure(

@@ -24,7 +24,7 @@ _FLAGS = """
 -std=gnu11 -O2 -fno-unroll-loops -w -ffreestanding -nostdlib -fwrapv -fno-strict-aliasing
 -ffp-contract=off
 -fno-math-errno -fno-unwind-tables -fno-asynchronous-unwind-tables -fno-stack-protector
--fno-sanitize=all -fno-ident -fomit-frame-pointer
+-fno-sanitize=all -fno-ident -fomit-frame-pointer -g0
 """
 MEANING = _FLAGS.split()
 

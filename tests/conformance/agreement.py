@@ -31,6 +31,7 @@ from host_tools.stimuli import write
 from host_tools.variables import Variables
 from host_tools.wiring.resolve import Rows
 from tests.conformance.reference import Interpreter
+from tests.conformance.shared_code import library, sharing
 
 ROOT = Path(__file__).parents[2]
 DRIVER = ROOT / "tests/conformance/device_agreement.py"
@@ -189,39 +190,59 @@ class Processes:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._host: dict[str, Trace] = {}
+        self._host: dict[tuple[str, int], Trace] = {}
         for name, content in runtime_files().items():
             path = folder / "lib" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
 
     def host(self, jobs: list[Job], scans: int | None = None) -> dict[str, Trace]:
-        known = self._host if scans is None else {}
-        new = [j for j in jobs if j.name not in known]
+        if scans is not None:
+            return self._run("host", lambda j: j.bundle, jobs, scans)
+        new = [j for j in jobs if (j.name, j.scans) not in self._host]
         if new:
-            known |= self._run(sys.executable, "host", "program.mpy", new, scans)
-        return {j.name: known[j.name] for j in jobs}
+            traces = self._run("host", lambda j: j.bundle, new, None)
+            self._host |= {(j.name, j.scans): traces[j.name] for j in new}
+        return {j.name: self._host[j.name, j.scans] for j in jobs}
 
     def micropython(self, jobs: list[Job], scans: int | None = None) -> dict[str, Trace]:
-        return self._run(find_micropython(), "micropython", "program.py", jobs, scans)
+        return self._run("micropython", lambda j: j.bundle, jobs, scans)
 
     def native_micropython(self, jobs: list[Job], scans: int | None = None) -> dict[str, Trace]:
         """Machine code in the .mpy of the unix port."""
-        return self._run(find_micropython(), "native", "program.py", jobs, scans)
+        architecture = host_architecture()
+        return self._run("native", lambda j: j.native(architecture), jobs, scans)
+
+    def shared_micropython(self, jobs: list[Job], scans: int | None = None) -> dict[str, Trace]:
+        """The same, with the code of all these jobs in one .mpy (shared_code.py)."""
+        name, architecture = f"code_of_{jobs[0].name}", host_architecture()
+        made: dict[str, Bundle] = {}
+
+        def bundle(j: Job) -> Bundle:
+            if not made:
+                programs = [j.program.ir for j in jobs]
+                (self.folder / "lib" / f"{name}.mpy").write_bytes(library(programs, architecture))
+                for place, one in enumerate(jobs):
+                    made[one.name] = sharing(one.bundle, one.program.ir, name, place, architecture)
+            return made[j.name]
+
+        return self._run("shared", bundle, jobs, scans)
 
     def _run(
-        self, executable: str, target: str, without: str, jobs: list[Job], scans: int | None
+        self, target: str, bundle: Callable[[Job], Bundle], jobs: list[Job], scans: int | None
     ) -> dict[str, Trace]:
+        on_host = target == "host"
+        executable = sys.executable if on_host else find_micropython()
+        without = "program.mpy" if on_host else "program.py"
         lines = []
         for j in jobs:
             slot = self.folder / target / j.name
             if not slot.exists():
-                bundle = j.native(host_architecture()) if target == "native" else j.bundle
-                stage(bundle, slot, skip=("layout.json", without))
+                stage(bundle(j), slot, skip=("layout.json", without))
             lines.append(json.dumps(j.options(str(slot), scans)) + "\n")
         file = self.folder / f"{target}.jobs"
         file.write_text("".join(lines))
-        heap = [] if executable == sys.executable else ["-X", "heapsize=16m"]
+        heap = [] if on_host else ["-X", "heapsize=16m"]
         environment = {**os.environ, "MICROPYPATH": f".frozen:{self.folder}/lib"}
         environment["PYTHONPATH"] = str(ROOT)
         try:

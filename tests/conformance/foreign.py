@@ -1,15 +1,19 @@
-"""Runs programs as machine code of another processor, in QEMU's user mode: the scheduler is on
-this machine, and a process of that processor runs the tasks (foreign_main.h)."""
+"""Runs programs as machine code, many from one translation unit: of this computer, or of another
+processor. The scheduler is on this machine, and the tasks run in a process of that processor in
+QEMU's user mode (foreign_main.h), or on the RP2040's emulated core."""
 
 from __future__ import annotations
 
 import atexit
+import ctypes
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,10 +21,11 @@ from typing import Any
 from controller.rt import Fault
 from host_tools.compiler import ir
 from host_tools.native.espressif import Compiler, machine_code
-from host_tools.native.module import ENTRY
+from host_tools.native.module import ENTRY, TARGETS, code_of
 from host_tools.native.toolchain import HEADERS, MEANING, compile_c
-from tests.conformance.agreement import Job, Trace, in_process
+from tests.conformance.agreement import Job, Runner, Trace, in_process
 from tests.conformance.many_programs import number, together
+from tests.conformance.rp2040_core import Code
 
 HERE = Path(__file__).parent
 _FAULT_AT = 76  # of the image's header (docs/image.md)
@@ -40,16 +45,25 @@ static u32 takt_enter(u8 *image, u32 number)
 """
 
 
-@dataclass(frozen=True)
-class Processor:
-    emulator: tuple[str, ...]
-    build: Callable[[str, str], Path]
-    """The executable file that is made of the C text of the programs, and of foreign_main.h."""
+def by_zig(architecture: str) -> Callable[[str, str], Path]:
+    def build(text: str, main: str) -> Path:
+        target = TARGETS[architecture]
+        flags = ["-target", target.triple, f"-mcpu={target.cpu}", *target.flags, "-static"]
+        return compile_c(text + main, [*flags, "-rtlib=compiler-rt", "-lcompiler_rt"], ".elf")
+
+    return build
 
 
-def rv32(text: str, main: str) -> Path:
-    flags = ("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m+c")
-    return compile_c(text + main, (*flags, "-mcmodel=medany", "-static", "-lcompiler_rt"), ".elf")
+def arm64(text: str, main: str) -> Path:
+    return compile_c(text + main, ["-target", "aarch64-linux-none", "-static"], ".elf")
+
+
+def armv6m(text: str, main: str) -> Path:
+    """Code alone, for rp2040_core.py."""
+    folder = Path(tempfile.mkdtemp(prefix="takt-armv6m-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "code").write_bytes(code_of(text + ENTRY, "armv6m")[0])
+    return folder / "code"
 
 
 def lx106_gcc() -> Path:
@@ -93,11 +107,11 @@ def by_lx106_gcc(
     return made
 
 
-PROCESSORS = {
-    "rv32": Processor(("qemu-riscv32",), rv32),
-    "xtensa": Processor(("qemu-xtensa", "-cpu", "lx106"), lx106),
-}
-LOADED_XTENSA = Processor(("qemu-xtensa", "-cpu", "lx106"), loaded_lx106)
+@dataclass(frozen=True)
+class Processor:
+    emulator: tuple[str, ...]
+    build: Callable[[str, str], Path]
+    """The executable file that is made of the C text of the programs, and of foreign_main.h."""
 
 
 class Process:
@@ -133,10 +147,74 @@ class Process:
             raise Fault(code, struct.unpack_from("<I", image, _FAULT_AT)[0])
 
 
-class Machine:
-    """A program of such a process, in the shape of the python engine's module."""
+class Rp2040:
+    """The programs of a list on the emulated core."""
 
-    def __init__(self, process: Process, place: int, program: ir.Program) -> None:
+    def __init__(self, programs: Sequence[ir.Program]) -> None:
+        self._code = Code(code_of(together(programs) + ENTRY, "armv6m")[0])
+
+    def __enter__(self) -> Rp2040:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def run(self, task: int, image: bytearray) -> None:
+        code = self._code.run(task, image)
+        if code:
+            raise Fault(code, struct.unpack_from("<I", image, _FAULT_AT)[0])
+
+
+class Library:
+    """The programs of a list on this computer."""
+
+    def __init__(self, programs: Sequence[ir.Program]) -> None:
+        made = compile_c(together(programs), ("-shared", "-fPIC"), ".so")
+        self._enter = ctypes.CDLL(str(made)).takt_enter
+        self._enter.argtypes = (ctypes.c_void_p, ctypes.c_uint32)
+        self._enter.restype = ctypes.c_uint32
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def run(self, task: int, image: bytearray) -> None:
+        # The buffer object keeps the bytearray from moving.
+        held = (ctypes.c_char * len(image)).from_buffer(image)
+        code = self._enter(ctypes.addressof(held), task)
+        del held
+        if code:
+            raise Fault(code, struct.unpack_from("<I", image, _FAULT_AT)[0])
+
+
+RV32 = Processor(("qemu-riscv32",), by_zig("rv32imc"))
+ARMV7EM = Processor(("qemu-arm",), by_zig("armv7em"))
+ARM64 = Processor(("qemu-aarch64",), arm64)
+XTENSA = Processor(("qemu-xtensa", "-cpu", "lx106"), lx106)
+LOADED_XTENSA = Processor(("qemu-xtensa", "-cpu", "lx106"), loaded_lx106)
+
+Running = Process | Rp2040 | Library
+Start = Callable[[Sequence[ir.Program]], Running]
+PROCESSORS: dict[str, Start] = {
+    "native": Library,
+    "rv32": partial(Process, RV32),
+    "xtensa": partial(Process, XTENSA),
+    "rp2040": Rp2040,
+    "armv7em": partial(Process, ARMV7EM),
+    "arm64": partial(Process, ARM64),
+}
+
+_MENDED = Processor((sys.executable, "-m", "tests.conformance.rp2040_core"), armv6m)
+SECOND: dict[str, Start] = {"rp2040": partial(Process, _MENDED)}
+"""Slow, for what differs on an emulator that has a fault: what this says counts."""
+
+
+class Machine:
+    """A program that is there, in the shape of the python engine's module."""
+
+    def __init__(self, process: Running, place: int, program: ir.Program) -> None:
         self.TASKS = tuple(
             lambda n=n: process.run(number(place, n), self._image)
             for n in range(len(program.tasks))
@@ -146,12 +224,12 @@ class Machine:
         self._image = image
 
 
-def runner(processor: Processor) -> Callable[[list[Job], int | None], dict[str, Trace]]:
+def runner(start: Start) -> Runner:
     """For agreement.differences."""
 
     def run(jobs: list[Job], scans: int | None = None) -> dict[str, Trace]:
         traces = {}
-        with Process(processor, [j.program.ir for j in jobs]) as process:
+        with start([j.program.ir for j in jobs]) as process:
             for place, j in enumerate(jobs):
 
                 def engine(program: ir.Program, place: int = place) -> Any:

@@ -12,6 +12,25 @@ static u32 call(u32 number, u32 file, void *at, u32 size)
     __asm__ volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a7) : "memory");
     return a0;
 }
+#elif defined(__thumb__)
+enum { READ = 3, WRITE = 4, EXIT = 1 };
+static u32 call(u32 number, u32 file, void *at, u32 size)
+{
+    register u32 r0 __asm__("r0") = file, r2 __asm__("r2") = size;
+    register void *r1 __asm__("r1") = at;
+    __asm__ volatile("push {r7}\n mov r7, %3\n svc 0\n pop {r7}"
+                     : "+r"(r0) : "r"(r1), "r"(r2), "r"(number) : "memory");
+    return r0;
+}
+#elif defined(__aarch64__)
+enum { READ = 63, WRITE = 64, EXIT = 93 };
+static u32 call(u32 number, u32 file, void *at, u32 size)
+{
+    register uptr x0 __asm__("x0") = file, x2 __asm__("x2") = size, x8 __asm__("x8") = number;
+    register void *x1 __asm__("x1") = at;
+    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x1), "r"(x2), "r"(x8) : "memory");
+    return x0;
+}
 #elif defined(__xtensa__)
 enum { READ = 12, WRITE = 13, EXIT = 118 };
 static u32 call(u32 number, u32 file, void *at, u32 size)
@@ -52,6 +71,10 @@ __attribute__((used, noreturn)) void serve(void)
 
 #if defined(__riscv)
 __asm__(".global _start\n_start: call serve\n");
+#elif defined(__thumb__)
+__asm__(".global _start\n.thumb_func\n_start: bl serve\n");
+#elif defined(__aarch64__)
+__asm__(".global _start\n_start: bl serve\n");
 #elif defined(__xtensa__)
 __asm__(".global _start\n.align 4\n_start: call0 serve\n");
 #endif

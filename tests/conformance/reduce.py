@@ -1,6 +1,9 @@
 """Makes a program on which two targets differ smaller, as long as they still do.
 
-    python -m tests.conformance.reduce FILE.st [host|micropython|ir] [host|micropython|ir]
+    python -m tests.conformance.reduce FILE.st [TARGET] [TARGET]
+
+TARGET is one of host, micropython, ir, native, native-micropython, rv32 and xtensa; host and
+micropython if not given.
 
 FILE.st and the inputs beside it, FILE.json, are what a failed agreement test names. Lines are left
 out, and then parts of expressions are replaced by simpler ones; FILE.small.st is the result.
@@ -16,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from host_tools.variables import VariableError, Variables
+from tests.conformance import foreign
 from tests.conformance.agreement import (
     Job,
     Processes,
@@ -24,6 +28,7 @@ from tests.conformance.agreement import (
     agree,
     compiled,
     differences,
+    native,
     of_program,
     reference,
 )
@@ -78,8 +83,11 @@ def main(path: Path, names: list[str]) -> None:
     runners: dict[str, Runner] = {
         "host": processes.host,
         "micropython": processes.micropython,
+        "native-micropython": processes.native_micropython,
         "ir": reference,
+        "native": native,
     }
+    runners |= {name: foreign.runner(p) for name, p in foreign.PROCESSORS.items()}
     one, other = ((name, runners[name]) for name in names)
     count = 0
 

@@ -6,12 +6,13 @@ The emulated Pico is in tests/emulated/test_pico_agreement.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from host_tools.compiler import ir
-from tests.conformance import generate
+from tests.conformance import corpus, foreign
 from tests.conformance.agreement import (
     Job,
     Processes,
@@ -26,23 +27,13 @@ from tests.conformance.agreement import (
 PROGRAMS = 210
 
 
-def jobs(folder: Path, count: int) -> list[Job]:
-    """Jobs for generated programs; a third of them may use LREAL."""
-    lreal = generate.collect(count // 3, lreal=True)
-    made = [*generate.collect(count - len(lreal)), *lreal]
-    return [
-        job(f"generated{n}", p.text, p.stimulus, folder, generate.SCANS)
-        for n, p in enumerate(made)
-    ]
-
-
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Job], Processes]:
     folder = tmp_path_factory.mktemp("agreement")
     with pytest.MonkeyPatch.context() as patch:
         # The byte code of all these programs is no use to anybody later.
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        return jobs(folder, PROGRAMS), Processes(folder)
+        return corpus.generated(PROGRAMS), Processes(folder)
 
 
 def test_generated_programs_on_the_host_and_in_micropython(
@@ -64,11 +55,12 @@ def test_generated_programs_do_what_their_ir_says(
 
 def test_generated_programs_as_machine_code(generated: tuple[list[Job], Processes]) -> None:
     made, processes = generated
-    sample = made[:40] + made[-20:]
+    sample = made[:40] + made[-20:] + corpus.hard()
     host = ("host", processes.host)
-    found = differences(sample, host, ("native", native))
-    machine_code = ("machine code in MicroPython", processes.native_micropython)
-    found += differences(sample[::3], host, machine_code)
+    found = differences(sample, host, ("native", foreign.runner(foreign.PROCESSORS["native"])))
+    found += differences(sample, host, ("machine code", processes.shared_micropython))
+    found += differences(sample[:8], host, ("native alone", native))
+    found += differences(sample[:8], host, ("machine code alone", processes.native_micropython))
     assert not found, "\n".join([f"{len(found)} of {len(sample)} programs differ", *found])
 
 
@@ -149,11 +141,16 @@ def test_counts_and_positions_far_outside_of_a_string(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_many_generated_programs(tmp_path: Path) -> None:
-    made = jobs(tmp_path, 2000)
-    processes = Processes(tmp_path)
-    host = ("host", processes.host)
-    found = differences(made, host, ("MicroPython", processes.micropython))
-    found += differences(made, host, ("the IR", reference))
-    found += differences(made, host, ("native", native))
+def test_many_generated_programs() -> None:
+    made = corpus.generated(corpus.MANY)
+    processes = Processes(corpus.folder())
+    found = corpus.differing(made, "MicroPython", processes.micropython, told=True)
+    found += corpus.differing(made, "the IR", reference, told=True)
     assert not found, "\n".join([f"{len(found)} differences", *found])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [lambda: corpus.generated(corpus.MANY), corpus.cases])
+def test_all_as_machine_code_in_micropython(jobs: Callable[[], list[Job]]) -> None:
+    runner = Processes(corpus.folder()).shared_micropython
+    assert corpus.differing(jobs(), "machine code in MicroPython", runner, 100, told=True) == []

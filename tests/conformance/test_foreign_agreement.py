@@ -1,56 +1,35 @@
-"""The same programs give the same image after every scan on processors that this machine has not:
-RISC-V of 32 bits (rv32imc) and Xtensa, in QEMU's user mode."""
+"""The same programs give the same image after every scan as machine code of this computer and on
+processors that it has not: rv32imc, Xtensa, armv7em and arm64 in QEMU's user mode, armv6m on the
+RP2040's emulated core."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 
 import pytest
 
-from tests.conformance import foreign, generate
-from tests.conformance.agreement import Job, Processes, differences, examples, job
+from tests.conformance import corpus, foreign
+from tests.conformance.agreement import examples
 from tests.conformance.foreign import PROCESSORS
 
-PROGRAMS, MANY, TOGETHER = 45, 1200, 100
+PROGRAMS = 30
 
 
-def generated(folder: Path, count: int) -> list[Job]:
-    """A third of them may use LREAL."""
-    made = [*generate.collect(count - count // 3), *generate.collect(count // 3, lreal=True)]
-    return [
-        job(f"generated{n}", p.text, p.stimulus, folder, generate.SCANS)
-        for n, p in enumerate(made)
-    ]
+@pytest.mark.parametrize("name", [name for name in PROCESSORS if name != "native"])
+def test_examples_and_generated_programs(name: str) -> None:
+    jobs = examples(100) + corpus.generated(PROGRAMS) + corpus.hard()
+    assert corpus.differing(jobs, name, foreign.runner(PROCESSORS[name]), len(jobs)) == []
 
 
-def found(jobs: list[Job], name: str, folder: Path) -> list[str]:
-    host = ("host", Processes(folder).host)
-    differing: list[str] = []
-    for start in range(0, len(jobs), TOGETHER):
-        some = jobs[start : start + TOGETHER]
-        differing += differences(some, host, (name, foreign.runner(PROCESSORS[name])))
-    return differing
-
-
-@pytest.mark.parametrize("name", PROCESSORS)
-def test_examples_and_generated_programs(name: str, tmp_path: Path) -> None:
-    assert found(examples(100) + generated(tmp_path, PROGRAMS), name, tmp_path) == []
-
-
-def test_code_with_addresses_put_right(tmp_path: Path) -> None:
+def test_code_with_addresses_put_right() -> None:
     """The way of code for ESP32 into a .mpy, by another compiler."""
-    jobs = generated(tmp_path, 9)
-    host = ("host", Processes(tmp_path).host)
-    assert differences(jobs, host, ("loaded", foreign.runner(foreign.LOADED_XTENSA))) == []
-
-
-# docs/native.md, "What it cannot do"; strict, so that the day it is mended is noticed.
-RV32 = pytest.mark.xfail(strict=True, reason="machine code for rv32imc differs in rare cases")
+    start = partial(foreign.Process, foreign.LOADED_XTENSA)
+    jobs = corpus.generated(PROGRAMS)[-9:]
+    assert corpus.differing(jobs, "loaded", foreign.runner(start)) == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", [pytest.param(p, marks=RV32) if p == "rv32" else p for p in PROCESSORS]
-)
-def test_many_generated_programs(name: str, tmp_path: Path) -> None:
-    assert found(generated(tmp_path, MANY), name, tmp_path) == []
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_many_generated_programs(name: str) -> None:
+    runner = foreign.runner(PROCESSORS[name])
+    assert corpus.differing(corpus.generated(corpus.MANY), name, runner, told=True) == []

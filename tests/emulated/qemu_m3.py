@@ -11,6 +11,7 @@ from host_tools.device_files import runtime_files
 from host_tools.mpy import compile_mpy
 from host_tools.remote import staged_files
 from tests.conformance.agreement import DRIVER, Job, Trace, heard
+from tests.conformance.shared_code import library, sharing
 
 PSRAM, PSRAM_BYTES = 0x21000000, 16 << 20  # Arm AN385, memory map
 ROM_MAGIC = b"\xd2\xcd\x31"
@@ -24,6 +25,8 @@ sys.path.append("/rom/lib")
 
 
 class QemuM3:
+    """`engine`: python, native, or shared: machine code of all jobs in one library."""
+
     def __init__(self, firmware: Path, folder: Path, engine: str) -> None:
         self.firmware, self.folder, self.engine = firmware, folder, engine
 
@@ -31,9 +34,16 @@ class QemuM3:
         files = {f"lib/{name}": content for name, content in runtime_files().items()}
         driver = DRIVER.read_text(encoding="utf-8")
         files["lib/device_agreement.mpy"] = compile_mpy(driver, DRIVER.name)
+        if self.engine == "shared":
+            files["lib/shared.mpy"] = library([j.program.ir for j in jobs], "armv7m")
+            bundles = [
+                sharing(j.bundle, j.program.ir, "shared", place, "armv7m")
+                for place, j in enumerate(jobs)
+            ]
+        else:
+            bundles = [j.native("armv7m") if self.engine == "native" else j.bundle for j in jobs]
         lines = []
-        for j in jobs:
-            bundle = j.native("armv7m") if self.engine == "native" else j.bundle
+        for j, bundle in zip(jobs, bundles, strict=True):
             for name, content in staged_files(bundle).items():
                 files[f"{j.name}/{name}"] = content
             lines.append(json.dumps(j.options(f"/rom/{j.name}", scans)) + "\n")

@@ -76,6 +76,19 @@ def test_what_is_not_proven_is_checked(last: str, inside: str) -> None:
     assert emit(KNOWN.format(last=last, inside=inside)).count("CHECK(") == 1
 
 
+LENGTH = """PROGRAM main
+VAR b : BOOL; s : STRING[9]; u : UDINT; n : INT; END_VAR
+    n := LEN(SEL(b, s, UDINT_TO_STRING(u)));
+END_PROGRAM
+"""
+
+
+def test_the_length_of_a_string_that_is_chosen() -> None:
+    program = compile_sources([Source("main.st", LENGTH)]).program
+    assert program is not None
+    assert machine_code(program, "armv7m")
+
+
 SHARED = """PROGRAM one
 VAR_EXTERNAL sum : DINT; END_VAR
 VAR i, own : DINT; END_VAR

@@ -31,7 +31,7 @@ from host_tools.compiler.ir_walk import addr_children, int_const, may_fault, wal
 from host_tools.record import replace
 
 _REAL = ("f32", "f64")
-_ARITHMETIC = {"add": ("+", SUM), "sub": ("-", SUM), "mul": ("*", PRODUCT), "div": ("/", PRODUCT)}
+_ARITHMETIC = {"add": ("+", SUM), "sub": ("-", SUM), "mul": ("*", PRODUCT)}
 _BITWISE = {"and": "&", "or": "|", "xor": "^"}
 _COMPARE = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
@@ -296,6 +296,8 @@ def _is_not(e: ir.Expr) -> bool:
 
 def _operation(e: ir.Binary, a: Text, b: Text, scope: Scope) -> Text:
     op, kind, fail = e.op, e.kind, scope.fail
+    if kind in _REAL and op == "div":
+        return Text(f"quotient_{kind}({a.text}, {b.text})")
     if kind in _REAL or op in ("add", "sub", "mul"):
         sign, prec = _ARITHMETIC[op]
         t = Text(f"{a.at(prec)} {sign} {b.at(prec + 1)}", prec)

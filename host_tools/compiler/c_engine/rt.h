@@ -447,6 +447,53 @@ INLINE u64 stored_f64(f64 x)
     return unlikely((n & ~(1ull << 63)) > 0x7FF0000000000000ull) ? 0x7FF8000000000000ull : n;
 }
 
+#if defined(__x86_64__) || defined(__aarch64__) || defined(__xtensa__)
+INLINE f32 quotient_f32(f32 a, f32 b) { return a / b; }
+INLINE f64 quotient_f64(f64 a, f64 b) { return a / b; }
+#else
+/* The routines that zig brings along round a subnormal quotient wrongly, or make it 0. Where theirs is
+ * below the normal numbers, it is made again: digit by digit, to the last place that there is. */
+#define LOW_QUOTIENT(F, U, WIDTH, INFINITE, BIAS)                                              \
+    ROUTINE F low_quotient_##F(F a, F b)                                                          \
+    {                                                                                             \
+        const U hidden = (U)1 << WIDTH, sign = (U)1 << (8 * sizeof(U) - 1);                       \
+        U m = bits_##F(a) & ~sign, n = bits_##F(b) & ~sign, q = 0;                                \
+        U negative = (bits_##F(a) ^ bits_##F(b)) & sign;                                          \
+        if (!m || n == INFINITE)                                                                  \
+            return F##_of_bits(negative);                                                         \
+        i32 places = BIAS + WIDTH;                                                                \
+        places += (i32)(m >> WIDTH ?: 1) - (i32)(n >> WIDTH ?: 1);                                \
+        m = (m & (hidden - 1)) | (m >> WIDTH ? hidden : 0);                                       \
+        n = (n & (hidden - 1)) | (n >> WIDTH ? hidden : 0);                                       \
+        for (; !(m & hidden); m <<= 1)                                                            \
+            places--;                                                                             \
+        for (; !(n & hidden); n <<= 1)                                                            \
+            places++;                                                                             \
+        for (n <<= 1; places > 0; places--) {                                                     \
+            m <<= 1;                                                                              \
+            q <<= 1;                                                                              \
+            if (m >= n) {                                                                         \
+                m -= n;                                                                           \
+                q++;                                                                              \
+            }                                                                                     \
+        }                                                                                         \
+        if (!places && (2 * m > n || (2 * m == n && (q & 1))))                                    \
+            q++;                                                                                  \
+        return F##_of_bits(negative | q);                                                         \
+    }                                                                                             \
+    INLINE F quotient_##F(F a, F b)                                                               \
+    {                                                                                             \
+        F q = a / b;                                                                              \
+        return unlikely(!(bits_##F(q) & INFINITE)) ? low_quotient_##F(a, b) : q;                  \
+    }
+#ifdef __ARM_ARCH_6M__
+INLINE f32 quotient_f32(f32 a, f32 b) { return a / b; }  /* soft.h has one that is right */
+#else
+LOW_QUOTIENT(f32, u32, 23, 0x7F800000u, 127)
+#endif
+LOW_QUOTIENT(f64, u64, 52, 0x7FF0000000000000ull, 1023)
+#endif
+
 INLINE f32 abs_f32(f32 x) { return f32_of_bits(bits_f32(x) & 0x7FFFFFFF); }
 INLINE f64 abs_f64(f64 x) { return f64_of_bits(bits_f64(x) & ~(1ull << 63)); }
 INLINE f32 neg_f32(f32 x) { return f32_of_bits(bits_f32(x) ^ 0x80000000); }

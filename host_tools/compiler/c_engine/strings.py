@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from host_tools.compiler import ir
 from host_tools.compiler.c_engine.scope import Scope
-from host_tools.compiler.c_engine.text import SIGN, UNIT, Text
+from host_tools.compiler.c_engine.text import ATOM, SIGN, UNIT, Text
 
 _COUNTED = {"left": 1, "right": 1, "mid": 1, "insert": 2, "delete": 1, "replace": 2, "char": 1}
 """Number of the first argument that is a count or position."""
@@ -38,6 +38,8 @@ def intrinsic(
         for i in range(first, len(texts)):
             texts[i] = _long(texts[i], e.args[i].kind)
     args = [t.text for t in texts]
+    if name == "len":
+        args = [texts[0].at(ATOM)]
     unit = UNIT.get(e.args[0].kind, UNIT.get(e.kind, 1))
     return in_order(declared, _call(e, args, unit, scope), SIGN)
 

@@ -68,7 +68,7 @@ back_edge steps digits within likely unlikely
 u8 u16 u32 u64 i8 i16 i32 i64 f32 f64 uptr U8 U16 U32 U64 I8 I16 I32 I64 F32 F64
 PUSH_HIGH POP_HIGH SAVED FAIL BACK_EDGE CHECK NOT_NULL DIVIDED COUNT
 PLACE INLINE ROUTINE COLD NOW NATIVE STEPS FAULT_AT HIDDEN NAKED OWN CHECKS SHIFTS TO_INTEGER
-DIVISION COMPARISONS INDEX RANGE
+DIVISION COMPARISONS LOW_QUOTIENT INDEX RANGE
 NULL_REFERENCE SHIFT STEP BUDGET I64_LOW SIGNED_DIVISION UNSIGNED_DIVISION
 memcpy memmove memset memcmp to_wide to_narrow int_to_str str_to_int time_to_str
 """
@@ -77,6 +77,7 @@ _PREFIXES = """
 takt_ check_ div_ mod_ shl_ shr_ rol_ ror_ swap_ bcd_to_ to_bcd_ bits_ f32_ f64_ stored_ abs_ neg_
 min_ max_ eq_ ne_ lt_ le_ gt_ ge_ any_ nan_ sorted_ size_
 fail_ same_ size64_ whole_ floor_ ceil_ sqrt_ str_ next_ done_ held_ at_ room_ t_ __
+quotient_ low_quotient_ QUOTIENT_ REST_
 """
 
 
