@@ -15,6 +15,7 @@ from hil_tests.bench_file import BenchFile, Dut, PlantLine, refuse
 from hil_tests.clock import Clock
 from hil_tests.device import Device, Plant
 from hil_tests.expect import Judge
+from hil_tests.instruments.kinds import KINDS, Instrument
 from hil_tests.signals import Signal, Signals
 from hil_tests.wires import Wire, wires_of
 from host_tools.build import Program
@@ -34,9 +35,9 @@ def program_of(project: Path, engine: str, target: str) -> Program:
     return compile(replace(loaded, wiring=replace(loaded.wiring, engine=chosen)))
 
 
-def open_device(dut: Dut, program: Program, folder: Path) -> tuple[Device, Path | None]:
-    """The device with the program on it, before its start, and the file with what runs it;
-    `folder` is where bench.toml lies. Raises Failure."""
+def open_device(dut: Dut, program: Program, file: BenchFile) -> tuple[Device, Path | None]:
+    """The device with the program on it, before its start, and the file with what runs it.
+    Raises Failure."""
     if dut.kind == "host":
         from hil_tests.devices.host import host_device
 
@@ -49,9 +50,11 @@ def open_device(dut: Dut, program: Program, folder: Path) -> tuple[Device, Path 
     if dut.kind == "pico":
         from hil_tests.devices.pico import pico_device
 
-        device = pico_device(program, dut.firmware, folder)
+        device = pico_device(program, dut.firmware, file.path.parent)
         return device, device.uf2
-    raise Failure(f"'{dut.kind}' is not a kind of device", "", USAGE)
+    from hil_tests.devices.serial import serial_device
+
+    return serial_device(dut, program, file), None
 
 
 class Bench:
@@ -74,12 +77,35 @@ class Bench:
         self.clock = Clock(device)
         self.judge = Judge(device.recording, self.clock, dut.edge_ns, dut.analogue)
         wires = wires_of(file, program)
-        self.signals = Signals({name: self._signal(wire) for name, wire in wires.items()})
+        self.instruments: dict[str, Instrument] = {}
+        missing = self._attach_instruments()
+        self.signals = Signals(
+            {n: self._signal(wire) for n, wire in wires.items() if wire.instrument not in missing},
+            {n: missing[w.instrument] for n, w in wires.items() if w.instrument in missing},
+        )
         self.plant: Plant | None = None
         self.started = False
 
+    def _attach_instruments(self) -> dict[str, str]:
+        """Those that the device can have; of the others, by name, why not."""
+        missing = {}
+        for line in self.file.instruments.values():
+            kind = KINDS[line.kind]
+            if kind.make is None:
+                continue
+            lacking = sorted(kind.needs - self.capabilities)
+            if lacking:
+                missing[line.name] = (
+                    f"the instrument '{line.name}' needs {', '.join(lacking)}, which device "
+                    f"'{self.dut_line.name}' has not"
+                )
+            else:
+                self.instruments[line.name] = kind.make(line.options, self.dut)
+        return missing
+
     def _signal(self, wire: Wire) -> Signal:
-        signal = Signal(wire, self.dut, self.dut)
+        place = self.instruments[wire.instrument] if wire.instrument else self.dut
+        signal = Signal(wire, self.dut, place)
         signal.judge = self.judge
         return signal
 
@@ -158,6 +184,8 @@ class Bench:
         self.dut.start()
 
     def close(self) -> None:
+        for instrument in self.instruments.values():
+            instrument.close()
         self.dut.close()
 
 
@@ -165,7 +193,7 @@ def open_bench(file: BenchFile, name: str) -> Bench:
     """The bench with its device `name`, before the start. Raises Failure."""
     line = file.dut(name)
     program = program_of(file.project, line.engine, line.kind)
-    device, firmware = open_device(line, program, file.path.parent)
+    device, firmware = open_device(line, program, file)
     return Bench(file, line, program, device, firmware)
 
 

@@ -6,6 +6,7 @@ nearest valid name.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from host_tools.wiring.schema import (
     Text,
     Values,
     check_table,
+    check_value,
     read_toml,
     report_unknown,
 )
@@ -43,6 +45,7 @@ DUT = (
     Field("firmware", Text(), "UF2 image for `pico`; Takt's own by default"),
     Field("serial", Text(), "USB serial number of the board, as `takt devices` lists it"),
     Field("port", Text(), "serial port, in place of `serial`"),
+    Field("instrument", Text(), "the one at the board's pins; by default the first with `wires`"),
     Field("edge", Text(), 'how much later than on `host` an edge may come, as "2ms"'),
     Field("analogue", Number(0, 100, "%"), "tolerance of analogue values, of their range"),
     Field("has", Items(Text(CAPABILITIES)), "capabilities that instruments add", default=[]),
@@ -63,6 +66,7 @@ SIGNAL = (
     Field("invert", Flag(), "true drives the pin low; default: what takt.toml says"),
     Field("direction", Text(("in", "out")), "of a pin that takt.toml does not name"),
 )
+PIN = re.compile(r"(GP|GPIO|IO)\d+")
 PLANT = (
     Field("model", Text(), 'the class, as "module:Class"', required=True),
     Field("parameters", Any_(), "what the class is made with"),
@@ -85,6 +89,7 @@ class Dut:
     analogue: float = 0.0
     has: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
+    instrument: str | None = None
 
 
 @record(frozen=True)
@@ -97,11 +102,12 @@ class SignalLine:
 
 @record(frozen=True)
 class InstrumentLine:
-    """[instrument.NAME]; `node` is the table, for the instrument's own check."""
+    """[instrument.NAME]. `options` are those of its kind: for "pico" `serial` or `port`, and
+    `wires`, pin of the device -> pin of the instrument."""
 
     name: str
     kind: str
-    node: Node
+    options: dict[str, Any]
 
 
 @record(frozen=True)
@@ -270,6 +276,7 @@ def _duts(root: Node, reporter: Reporter) -> list[Dut]:
                 values["analogue"] or 0.0,
                 tuple(values["has"]),
                 tuple(values["lacks"]),
+                values["instrument"],
             )
         )
     return found
@@ -303,13 +310,66 @@ def _signals(root: Node, reporter: Reporter) -> list[SignalLine]:
 
 
 def _instruments(root: Node, reporter: Reporter) -> list[InstrumentLine]:
+    from hil_tests.instruments.kinds import KINDS as INSTRUMENTS
+
     found = []
     for name, node in _tables(root, "instrument", reporter):
-        kind = node.get("kind")
-        if kind is None or not isinstance(kind.value, str):
-            reporter.report("E0602", f"[instrument.{name}] needs 'kind'", node.key)
+        named = node.get("kind")
+        kind = named.value if named is not None else None
+        known = INSTRUMENTS[kind].fields if kind in INSTRUMENTS else ()
+        first = Field("kind", Text(tuple(INSTRUMENTS)), "what it is", required=True)
+        if not known and named is not None and isinstance(node.value, dict):
+            check_value(named, first.kind, reporter, "'kind'")
             continue
-        found.append(InstrumentLine(name, kind.value, node))
+        values = check_table(node, (first, *known), reporter, f"[instrument.{name}]")
+        if values is None or values.bad:
+            continue
+        options = {n: plain(value) for n, value in values.values.items() if n != "kind"}
+        if kind == "pico":
+            if not (options["serial"] or options["port"]):
+                reporter.report(
+                    "E0602",
+                    f"[instrument.{name}] needs 'serial'",
+                    node.key,
+                    help="the USB serial number that `takt devices` lists; or a port",
+                )
+            options["wires"] = _wires(name, values, reporter)
+        found.append(InstrumentLine(name, values["kind"], options))
+    return found
+
+
+def _wires(name: str, values: Values, reporter: Reporter) -> dict[str, str]:
+    """Pin of the device -> pin of the instrument."""
+    node = values["wires"]
+    if node is None:
+        return {}
+    if not isinstance(node.value, dict):
+        reporter.report(
+            "E0603",
+            f"[instrument.{name}.wires] must be a table",
+            node.span,
+            help='{ GP2 = "GP10" }',
+        )
+        return {}
+    found: dict[str, str] = {}
+    for pin, inner in node.entries():
+        to = inner.value
+        if not isinstance(to, str) or not PIN.fullmatch(to):
+            reporter.report(
+                "E0604",
+                f"{pin} is wired to no pin of the instrument",
+                inner.span,
+                help='as "GP10"',
+            )
+        elif to in found.values():
+            reporter.report(
+                "E0604",
+                f"{to} of the instrument has two wires",
+                inner.span,
+                help="each pin of the instrument is for one pin of the device",
+            )
+        else:
+            found[pin] = to
     return found
 
 

@@ -6,7 +6,7 @@ from it alone. Times are ns of the device's own time since its program was start
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_right, insort_right
 from collections.abc import Callable
 
 from host_tools.record import field, record
@@ -113,7 +113,11 @@ class Recording:
             return
         made = Change(time_ns, signal, value)
         of.append(made)
-        self.changes.append(made)
+        if self.changes and time_ns < self.changes[-1].time_ns:
+            # An instrument tells of edges some time after they happened.
+            insort_right(self.changes, made, key=lambda c: c.time_ns)
+        else:
+            self.changes.append(made)
         self.end_ns = max(self.end_ns, time_ns)
         for listener in tuple(self.listeners):
             listener(made)

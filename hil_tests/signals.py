@@ -194,10 +194,15 @@ def _below(value: Value, limit: float) -> bool:
 class Signals:
     """The signals of a bench as attributes, `signals.pump_1`, or by name, `signals["pump_1"]`."""
 
-    def __init__(self, signals: dict[str, Signal]) -> None:
+    def __init__(self, signals: dict[str, Signal], missing: dict[str, str] | None = None) -> None:
+        """`missing`: why a signal is not there with this device, by its name."""
         self._signals = signals
+        self._missing = missing or {}
 
     def __getitem__(self, name: str) -> Signal:
+        if name in self._missing:
+            help = "mark the test with what it needs: @pytest.mark.needs(…)"
+            raise Failure(f"there is no signal '{name}': {self._missing[name]}", help, USAGE)
         if name not in self._signals:
             help = did_you_mean(name, list(self._signals)) or (
                 "there are: " + ", ".join(self._signals)

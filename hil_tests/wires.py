@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from hil_tests.bench_file import BenchFile, SignalLine, plain, refuse
+from hil_tests.bench_file import PIN, BenchFile, SignalLine, plain, refuse
 from hil_tests.device import Point
+from hil_tests.instruments.kinds import KINDS
 from hil_tests.recording import SignalInfo, Value
 from host_tools.build import Program
 from host_tools.compiler.diagnostics import Reporter, did_you_mean
@@ -15,8 +15,6 @@ from host_tools.wiring.schema import Values
 
 FULL_SCALE_V = 3.3
 """Of a converter, and the height of a PWM output."""
-
-_PIN = re.compile(r"(GP|GPIO|IO)\d+")
 
 
 @record(frozen=True)
@@ -95,12 +93,11 @@ def _wire(
     if to.upper() in rows:
         return _channel_wire(line, *rows[to.upper()], reporter)
     head, dot, channel = to.partition(".")
-    if dot and head in bench.instruments:
+    if dot and head in bench.instruments and KINDS[bench.instruments[head].kind].make is not None:
         return _free_wire(line, channel, head, reporter)
-    if _PIN.fullmatch(to):
+    if PIN.fullmatch(to):
         return _free_wire(line, to, "", reporter)
     known = [row["address"] for row, _ in rows.values()]
-    known += [name + "." for name in bench.instruments]
     reporter.report(
         "E0700",
         f"'{to}' is no channel of takt.toml, no pin and no channel of an instrument",

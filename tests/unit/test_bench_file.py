@@ -58,7 +58,7 @@ def diagnose(folder: Path) -> list[Diagnostic]:
     try:
         file = read_bench(folder)
         program = program_of(file.project, "python", "host")
-        device, _ = open_device(file.dut("host"), program, folder)
+        device, _ = open_device(file.dut("host"), program, file)
         bench = Bench(file, file.dut("host"), program, device)
         if file.plant is not None:
             bench.connect_plant()
