@@ -167,6 +167,7 @@ def _prepare(item: pytest.Item) -> bool:
     """Start the device of a test, if it is worth while; whether it is there."""
     from hil_tests.bench import open_bench
     from hil_tests.bench_file import read_bench
+    from hil_tests.progress import Progress
     from host_tools.failure import Failure
 
     name = getattr(item, "callspec").params.get(_DUT_NAME)  # noqa: B009
@@ -177,14 +178,18 @@ def _prepare(item: pytest.Item) -> bool:
     if (path, name) in prepared:
         return prepared[path, name] is not None
     prepared[path, name] = None
+    progress = Progress(item.config)
     try:
         file = read_bench(path)
         if file.dut(name).kind not in PREPARED_KINDS:
             return False
+        progress.say(f"starting {name} with {file.name}")
         bench = open_bench(file, name)
         bench.begin()
     except Failure:
         return False  # told by the test's own fixture
+    finally:
+        progress.end()
     prepared[path, name] = bench
     return True
 
@@ -195,6 +200,7 @@ def bench(request: pytest.FixtureRequest, _takt_dut_name: str) -> Iterator[Bench
     from hil_tests.bench import open_bench
     from hil_tests.bench_file import read_bench
     from hil_tests.outcomes import BENCH
+    from hil_tests.progress import Progress
 
     path = _bench_path(request.node)
     if path is None:
@@ -209,10 +215,13 @@ def bench(request: pytest.FixtureRequest, _takt_dut_name: str) -> Iterator[Bench
             made = open_bench(read_bench(path), _takt_dut_name)
     assert made is not None
     request.node.stash[BENCH] = made
+    progress = Progress(request.config)
+    progress.follow(made, request.node.name)
     try:
         _skip_unless(request.node, made)
         yield made
     finally:
+        progress.end()
         made.close()
 
 

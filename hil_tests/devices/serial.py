@@ -145,6 +145,9 @@ class SerialDevice:
     def every(self, period_ns: int, step: Callable[[int], None]) -> None:
         self._beat.add(period_ns, step, self.time_ns)
 
+    def at(self, time_ns: int, call: Callable[[int], None]) -> None:
+        self._beat.once(time_ns, call)
+
     def variable(self, path: str) -> object:
         raise _without("variables")
 
