@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from host_tools.pico.errors import PicoError
 from host_tools.pico.flash import FLASH_BYTES, files_in, with_files
+from host_tools.pico.i2c import I2cBus
 from host_tools.pico.pio import PioBlocks
 from host_tools.pico.repl import RawRepl
+from host_tools.pico.spi import SpiBus, SpiDevice
 from host_tools.pico.uart import Uart
 
 if TYPE_CHECKING:
@@ -70,6 +72,8 @@ class EmulatedPico:
         self._connected = False
         self._connect_usb()
         self._uarts = tuple(Uart.attach(self.mcu, n, self.wake) for n in (0, 1))
+        self._i2c = tuple(I2cBus(self.mcu, n) for n in (0, 1))
+        self._spi = tuple(SpiBus(self.mcu, n) for n in (0, 1))
         self._pio = PioBlocks(self.mcu)
         self._external: dict[int, bool] = {}
         if flash is not None:
@@ -357,7 +361,7 @@ class EmulatedPico:
             return self._external[pin]
         return {"INPUT_PULL_UP": True, "INPUT_PULL_DOWN": False}.get(name)
 
-    # -- analogue inputs and UARTs ---------------------------------------------------------
+    # -- analogue inputs and buses ---------------------------------------------------------
 
     def set_adc(self, pin: int, counts: int) -> None:
         """Set what the 12-bit converter reads on GPIO26 to GPIO29, in counts (0 to 4095)."""
@@ -373,6 +377,24 @@ class EmulatedPico:
         if number not in (0, 1):
             raise PicoError(f"an RP2040 has UART 0 and UART 1, not {number}")
         return self._uarts[number]
+
+    def i2c(self, number: int) -> I2cBus:
+        """The far end of the bus on I2C 0 or 1."""
+        if number not in (0, 1):
+            raise PicoError(f"an RP2040 has I2C 0 and I2C 1, not {number}")
+        return self._i2c[number]
+
+    def spi(self, number: int) -> SpiBus:
+        """The far end of the bus on SPI 0 or 1; devices join it with `attach_spi`."""
+        if number not in (0, 1):
+            raise PicoError(f"an RP2040 has SPI 0 and SPI 1, not {number}")
+        return self._spi[number]
+
+    def attach_spi(self, number: int, device: SpiDevice, chip_select: int) -> None:
+        """Put a device on an SPI bus, its chip select (active low, pulled up) at a pin."""
+        bus = self.spi(number)
+        self.watch(chip_select, lambda edge: bus.chip_select(device, edge.level is False))
+        bus.chip_select(device, self.mcu.gpio[chip_select].value.name == "LOW")
 
 
 def _checked(pin: int) -> int:
