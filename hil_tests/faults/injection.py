@@ -133,11 +133,39 @@ class Faults:
         text = f"the plant's {path} is {value}"
         return self.add(text, lambda: setattr(plant, name, before))
 
-    def power_cut(self) -> Fault:
-        """The power is off, until the end of the fault."""
+    def power_cut(self, overflow_in: Duration | None = None) -> Fault:
+        """The power is off, until the end of the fault. `overflow_in`: that long after it is back
+        the board's counter of microseconds overflows, as it else does after more than an hour."""
         self._need("power", "whose power can be cut")
+        end = self._device.power_on
+        text = "the power is cut"
+        if overflow_in is not None:
+            self._need("flash", "with a counter that can be set")
+            left_ns = _positive(overflow_in)
+            text += f"; when it is back the counter overflows in {duration_text(left_ns)}"
+
+            def end() -> None:
+                from hil_tests.faults.board_clock import overflow_in as let_overflow
+
+                device: Any = self._device
+                device.power_on()
+                let_overflow(device.pico, left_ns)
+
         self._device.power_cut()
-        return self.add("the power is cut", self._device.power_on)
+        return self.add(text, end)
+
+    def clock_step(self, by: Duration, back: bool = False) -> Fault:
+        """The board's calendar jumps forward, or `back`; at the end of the fault it jumps back.
+        What a program calls time must not."""
+        from hil_tests.faults.board_clock import step_calendar
+
+        self._need("flash", "with a calendar that can be set")
+        device: Any = self._device
+        by_ns = _positive(by)
+        by_s = by_ns / -1e9 if back else by_ns / 1e9
+        step_calendar(device.pico, by_s)
+        text = f"the calendar jumps {'back' if back else 'forward'} by {duration_text(by_ns)}"
+        return self.add(text, lambda: step_calendar(device.pico, -by_s))
 
     def flash_cut(self, tear: str | None = "weak", seed: int = 1) -> Fault:
         """The power goes off in the next flash operation, which is left torn (`tear`: "prefix" or
