@@ -72,7 +72,7 @@ PLANT = (
     Field("parameters", Any_(), "what the class is made with"),
     Field("connect", Any_(), "signal for each name of the model that differs"),
 )
-_SECTIONS = ("bench", "dut", "instrument", "signal", "plant")
+_SECTIONS = ("bench", "dut", "instrument", "signal", "plant", "campaign")
 
 
 @record(frozen=True)
@@ -133,6 +133,8 @@ class BenchFile:
     signals: dict[str, SignalLine] = field(default_factory=dict)
     instruments: dict[str, InstrumentLine] = field(default_factory=dict)
     plant: PlantLine | None = None
+    campaigns: Node | None = None
+    """[[campaign]], read by hil_tests/faults/campaign_file.py."""
 
     def dut(self, name: str) -> Dut:
         """The device of this name or, where there is no section for it, of this kind. Raises
@@ -229,6 +231,7 @@ def check_bench(path: Path, source: Source, reporter: Reporter) -> BenchFile | N
         signals={line.name: line for line in _signals(root, reporter)},
         instruments={line.name: line for line in _instruments(root, reporter)},
         plant=_plant(root, reporter),
+        campaigns=root.get("campaign"),
     )
 
 

@@ -84,7 +84,7 @@ class Faults:
         transform = transforms.noise(amplitude, step_ns, seed)
         return self._through(signal, text, transform, step_ns)
 
-    def drift(self, signal: Signal | str, by: float, per: Duration = "1min") -> Fault:
+    def drift(self, signal: Signal | str, by: float, per: Duration = "1m") -> Fault:
         """The signal runs away by `by`, in its unit, in each `per`."""
         signal = self._analogue(signal, "drift")
         per_ns = _positive(per)
