@@ -218,7 +218,7 @@ class Station:
 
     def _begin(self, n, now_us):
         self._length = 0
-        self._spoilt = False
+        self._spoilt = self._echoing = False
         self._loose = 0 if self._may_us(self._quiet_us, n - 1, now_us) >= self.t35_us else -1
 
     def _move_to_the_front(self, n):
