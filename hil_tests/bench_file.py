@@ -46,11 +46,14 @@ DUT = (
     Field("serial", Text(), "USB serial number of the board, as `takt devices` lists it"),
     Field("port", Text(), "serial port, in place of `serial`"),
     Field("instrument", Text(), "the one at the board's pins; by default the first with `wires`"),
-    Field("edge", Text(), 'how much later than on `host` an edge may come, as "2ms"'),
+    Field("edge", Text(), 'how far off a time may be, as "2ms"; 1ms for pico, 20ms for serial'),
     Field("analogue", Number(0, 100, "%"), "tolerance of analogue values, of their range"),
     Field("has", Items(Text(CAPABILITIES)), "capabilities that instruments add", default=[]),
     Field("lacks", Items(Text(CAPABILITIES)), "capabilities that are not to be used", default=[]),
 )
+_EDGE_NS = {"pico": 1_000_000, "serial": 20_000_000}
+"""`edge` by kind: on the emulated Pico a scan takes time; on a board requests to the instrument
+do, too."""
 _RANGE = Items(Number(-1e12, 1e12), 2, 2)
 SIGNAL = (
     Field("to", Text(), 'where the wire ends: "%IX0.0", "GP2" or "instrument.channel"', True),
@@ -142,7 +145,7 @@ class BenchFile:
         if name in self.duts:
             return self.duts[name]
         if name in KINDS and name != "serial":
-            return Dut(name, name)
+            return Dut(name, name, edge_ns=_EDGE_NS.get(name, 0))
         known = [*self.duts, *(k for k in KINDS if k != "serial" and k not in self.duts)]
         help = did_you_mean(name, known) or f"there are: {', '.join(known)}"
         if name == "serial":
@@ -275,7 +278,7 @@ def _duts(root: Node, reporter: Reporter) -> list[Dut]:
                 values["firmware"],
                 values["serial"],
                 values["port"],
-                _duration(values, "edge", reporter),
+                _duration(values, "edge", _EDGE_NS.get(kind, 0), reporter),
                 values["analogue"] or 0.0,
                 tuple(values["has"]),
                 tuple(values["lacks"]),
@@ -285,14 +288,14 @@ def _duts(root: Node, reporter: Reporter) -> list[Dut]:
     return found
 
 
-def _duration(values: Values, name: str, reporter: Reporter) -> int:
+def _duration(values: Values, name: str, default_ns: int, reporter: Reporter) -> int:
     if values[name] is None:
-        return 0
+        return default_ns
     try:
         return parse_duration(values[name], zero=True)
     except Failure as failure:
         reporter.report("E0604", failure.message, values.span(name), help=failure.help)
-        return 0
+        return default_ns
 
 
 def _signals(root: Node, reporter: Reporter) -> list[SignalLine]:

@@ -7,13 +7,16 @@ from typing import Protocol
 
 from hil_tests.capture import percentile
 from hil_tests.clock import Duration, nanoseconds
-from hil_tests.recording import Check
+from hil_tests.recording import Check, Recording
+from hil_tests.where import calling_line
 from host_tools.duration import duration_text
 
 __tracebackhide__ = True
 
 
 class Decides(Protocol):
+    recording: Recording
+
     def decide(self, check: Check) -> None: ...
 
 
@@ -49,13 +52,17 @@ class Durations:
     def _figure(self, what: str, of: Callable[[Sequence[int]], int]) -> Figure:
         text = f"{what} {self.text}"
         if not self.values:
-            self._judge.decide(Check(0, 0, text, False, "none was captured", self._signals))
+            self._decide(text, False, "none was captured")
             return Figure(self, text, 0)
         return Figure(self, text, of(self.values))
 
+    def _decide(self, text: str, passed: bool, detail: str) -> None:
+        end_ns = self._judge.recording.end_ns
+        self._judge.decide(Check(0, end_ns, text, passed, detail, self._signals, calling_line()))
+
     def decide(self, text: str, passed: bool, seen_ns: int) -> bool:
         detail = f"{duration_text(seen_ns)}, of {len(self.values)}"
-        self._judge.decide(Check(0, 0, text, passed, detail, self._signals))
+        self._decide(text, passed, detail)
         return passed
 
 

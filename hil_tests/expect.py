@@ -11,26 +11,22 @@ Each assertion is added to the recording as a Check; one that fails raises Asser
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from types import FrameType
 
 from hil_tests.clock import Clock, Duration, nanoseconds
+from hil_tests.device import Device
 from hil_tests.durations import Durations
 from hil_tests.events import Event
 from hil_tests.recording import Change, Check, Recording, Value
 from hil_tests.signals import Signal
+from hil_tests.where import calling_line
+from host_tools.compiler.diagnostics import did_you_mean
 from host_tools.duration import duration_text
 from host_tools.failure import USAGE, Failure
 
 _WAIT: Duration = "10s"
 __tracebackhide__ = True  # what a test sees of a failure is its own line
-_OWN = frozenset(
-    os.path.join(os.path.dirname(__file__), name)
-    for name in ("expect.py", "durations.py", "clock.py")
-)
 
 
 class Judge:
@@ -51,6 +47,25 @@ class Judge:
 
         seen = f"seen: {check.detail}\n" if check.detail else ""
         raise AssertionError(f"{check.text}\n{seen}{last_edges(self.recording, check)}")
+
+
+def scan_latency(device: Device, task: str | None = None) -> Durations:
+    """From each release of a task (of all tasks) to the start of its scan. Raises Failure where
+    the device does not measure it."""
+    if "latency" not in device.capabilities:
+        raise Failure(
+            f"device '{device.kind}' does not measure the latency of scans",
+            'mark the test: @pytest.mark.needs("latency")',
+            USAGE,
+        )
+    releases = device.recording.releases
+    names = list(dict.fromkeys(release.task for release in releases))
+    if task is not None and task not in names:
+        help = did_you_mean(task, names) or f"those that have been scanned: {', '.join(names)}"
+        raise Failure(f"no task '{task}' has been scanned", help, USAGE)
+    values = [r.latency_ns for r in releases if task in (None, r.task)]
+    text = f"scan latency of {task}" if task is not None else "scan latency"
+    return Durations(Judge(device.recording, Clock(device), 0, 0.0), text, values, ())
 
 
 def expect(signal: Signal) -> Expectation:
@@ -396,16 +411,6 @@ class Expectation:
             limits += after.limits
         check = Check(begin_ns, end_ns, text, passed, detail, names, calling_line(), limits)
         self._judge.decide(check)
-
-
-def calling_line() -> str:
-    """The line of the test that expects: the nearest one outside of the bench itself."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename in _OWN:
-        frame = frame.f_back
-    if frame is None:
-        return ""
-    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
 
 
 def _same(seen: Value, value: Value) -> bool:

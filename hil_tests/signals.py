@@ -70,8 +70,9 @@ class Signal:
                 "use a fault, or write the test without `plant`",
                 USAGE,
             )
+        now_ns = self._device.time_ns  # in real time, driving takes some
         self.drive(value)
-        self._recording.acted_ns = self._device.time_ns
+        self._recording.acted_ns = now_ns
 
     def drive(self, value: Value) -> None:
         """As `set`, for what is not the test: plants and instruments."""

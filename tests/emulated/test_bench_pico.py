@@ -6,6 +6,8 @@ import pytest
 
 from hil_tests.bench import Bench
 from hil_tests.devices.pico import LEAD_NS, PicoDevice
+from hil_tests.expect import scan_latency
+from host_tools.failure import Failure
 from tests.unit.bench_story import MS, OUTPUTS, cut_power, edges, opened, play
 
 pytestmark = pytest.mark.emulated
@@ -60,6 +62,18 @@ def test_every_release_is_recorded_with_its_latency(played: Bench) -> None:
     assert {r.task for r in releases} == {"main"}
     assert all(0 <= r.latency_ns <= 15_000 for r in releases)
     assert all(0 < r.duration_ns < LATE_NS for r in releases)
+
+
+def test_percentiles_of_the_latency_are_asserted(played: Bench) -> None:
+    latencies = scan_latency(played.dut, "main")
+    assert len(latencies) == len(played.dut.recording.releases)
+    assert latencies.percentile(99.9) <= "15us"
+    with pytest.raises(AssertionError, match="percentile 99 of scan latency of main < 0 ms"):
+        _ = latencies.percentile(99) < 0
+    with pytest.raises(Failure, match="no task 'mian' has been scanned") as raised:
+        scan_latency(played.dut, "mian")
+    assert raised.value.help == "did you mean 'main'?"
+    played.dut.recording.checks.pop()
 
 
 def test_the_board_boots_after_a_power_cut(played: Bench) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from hil_tests.bench import Bench
-from hil_tests.expect import expect
+from hil_tests.expect import expect, scan_latency
 from hil_tests.recording import Check, Value
 from host_tools.failure import Failure
 from tests.unit.bench_story import MS, opened
@@ -271,6 +271,11 @@ def test_durations_are_texts_or_ns(bench: Bench, duration: str | int, ns: int) -
 def test_what_is_no_duration(bench: Bench, duration: str | int) -> None:
     with pytest.raises(Failure, match="is not a duration"):
         bench.clock.run(duration)
+
+
+def test_the_latency_of_scans_is_not_measured_in_virtual_time(bench: Bench) -> None:
+    with pytest.raises(Failure, match="'host' does not measure the latency of scans"):
+        scan_latency(bench.dut)
 
 
 def test_expect_takes_a_signal(bench: Bench) -> None:

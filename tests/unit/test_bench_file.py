@@ -110,7 +110,8 @@ def test_a_device_without_a_section_is_of_its_kind(folder: Path) -> None:
     )
     file = read_bench(folder)
     assert (file.dut("pico").edge_ns, file.dut("pico").lacks) == (2_000_000, ("power",))
-    assert file.dut("host").kind == "host"
+    assert (file.dut("host").kind, file.dut("host").edge_ns) == ("host", 0)
+    assert file.dut("left").edge_ns == 20_000_000
     assert (file.dut("left").kind, file.dut("left").serial) == ("serial", "E66")
     with pytest.raises(Failure, match="no device 'lft'") as raised:
         file.dut("lft")
