@@ -20,6 +20,7 @@ from host_tools.failure import DEVICE, USAGE, Failure
 
 _POLL_NS = 2_000_000
 _ANALOGUE_NS = 50_000_000
+_ASKED = 3
 
 
 class Pins(Protocol):
@@ -32,6 +33,8 @@ class Pins(Protocol):
     def begin(self, pins: list[str]) -> None: ...
 
     def edges(self) -> list[tuple[int, str, bool]]: ...
+
+    def time_ns(self) -> int: ...
 
     def close(self) -> None: ...
 
@@ -88,14 +91,23 @@ class SerialDevice:
 
     def start(self) -> None:
         digital = [pin for pin in self._watchers if pin not in self._analogue]
-        before_ns = self._timer.now_ns()
         self._pins.begin(digital)
-        # The request took some time; it began in the middle of that, as far as can be known.
-        capture_ns = (before_ns + self._timer.now_ns()) // 2
+        capture_ns = self._began_ns() if digital else 0
         self._restart()
         self._zero_ns = self._timer.now_ns()
         self._capture_ns = capture_ns - self._zero_ns
         self._collect()
+
+    def _began_ns(self) -> int:
+        """When the instrument's time was 0, by the shortest of some requests: its answer is of the
+        middle of a request, as far as can be known."""
+        found = []
+        for _ in range(_ASKED):
+            before_ns = self._timer.now_ns()
+            stamp_ns = self._pins.time_ns()
+            after_ns = self._timer.now_ns()
+            found.append((after_ns - before_ns, (before_ns + after_ns) // 2 - stamp_ns))
+        return min(found)[1]
 
     def run_for(self, duration_ns: int) -> None:
         end_ns = self.time_ns + duration_ns

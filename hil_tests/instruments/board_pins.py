@@ -63,5 +63,9 @@ class BoardPins:
             )
         return [(ns, self._pin_of[pin], level) for ns, pin, level in found if pin in self._pin_of]
 
+    def time_ns(self) -> int:
+        """Since `begin`."""
+        return self._instrument.time_ns()
+
     def close(self) -> None:
         self._instrument.close()
