@@ -26,8 +26,8 @@ from host_tools.wiring.schema import read_toml
 TIMEOUT = "(the suite did not end in time)"
 """Stands for the test where a mutant keeps the suite from ending."""
 STOPPED = "(the suite could not run)"
-PATIENCE = 5.0
-"""How many times as long as with the sound program a suite may take, and half a minute more."""
+PATIENCE, SPARE_S = 5.0, 30.0
+"""How many times as long as with the sound program a suite may take, and so much more."""
 
 
 @record(frozen=True)
@@ -94,7 +94,7 @@ def run(
         if not sound.passed:
             raise Failure(f"no test of {campaign.suite} ran on '{campaign.dut}'", "", PROGRAM)
         campaign.tests, campaign.seconds = sound.passed, sound.seconds
-        timeout_s = 30.0 + PATIENCE * sound.seconds
+        timeout_s = SPARE_S + PATIENCE * sound.seconds
 
         def one(mutant: Mutant) -> Verdict:
             place = folder / str(mutant.number)

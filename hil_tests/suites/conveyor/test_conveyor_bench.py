@@ -65,6 +65,7 @@ def counts(dut: Any) -> tuple[Any, ...]:
 # --- start and stop ----------------------------------------------------------------------------
 
 
+@pytest.mark.sample
 def test_it_warns_before_it_moves(line: Line) -> None:
     assert (line.motor.value, line.green.value, line.red.value) == (False, False, False)
     line.start.set(True)

@@ -384,8 +384,9 @@ def test_levels_can_be_set_and_are_kept_in_order(pit: Pit, dut: Any) -> None:
         pit.clock.run("50ms")
         return pit.pumps
 
-    dut.set_variable("start_level", 30.0)
+    pit.fill(44)
     dut.set_variable("stop_level", 40.0)
+    dut.set_variable("start_level", 30.0)
     dut.set_variable("assist_level", 20.0)
     assert at(44) == (False, False)
     assert at(46) == (True, True)  # 5 % above where it stops
@@ -505,6 +506,7 @@ def test_heavy_rain_needs_both_pumps(plant: Any, pit: Pit) -> None:
     assert pit.horn.value is False
 
 
+@pytest.mark.sample
 def test_a_pump_with_a_blocked_rotor_is_replaced(plant: Any, pit: Pit, faults: Any) -> None:
     faults.plant("pumps.0.is_blocked", True)
     plant.level_percent = 62

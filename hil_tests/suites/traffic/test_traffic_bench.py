@@ -72,6 +72,7 @@ def crossing(waking: Crossing, dut: Any) -> Crossing:
     return waking
 
 
+@pytest.mark.sample
 def test_it_wakes_up_with_red_for_all(waking: Crossing) -> None:
     assert waking.lit() == RED_FOR_ALL
     yellow_ns = waking.clock.until(waking.cars_yellow.rises(), timeout="4s")
