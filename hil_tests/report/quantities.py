@@ -5,14 +5,16 @@ from __future__ import annotations
 from hil_tests.recording import SignalInfo, Value
 
 
-def time_text(ns: int) -> str:
-    """A time on the axis, in seconds to the ms at least, exact: "12.340 s", "0.000125 s"."""
-    sign, ns = ("-", -ns) if ns < 0 else ("", ns)
-    whole, rest = divmod(ns, 1_000_000_000)
-    digits = f"{rest:09d}"
-    while len(digits) > 3 and digits.endswith("000"):
-        digits = digits[:-3]
-    return f"{sign}{whole}.{digits} s"
+def time_text(ns: int, digits: int = 9) -> str:
+    """A time on the axis in seconds, to the ms at least: "12.340 s", "0.000125 s". `digits` after
+    the point: 9 is exact."""
+    unit = 10 ** (9 - digits)
+    rounded = (abs(ns) + unit // 2) // unit * unit
+    whole, rest = divmod(rounded, 1_000_000_000)
+    shown = f"{rest:09d}"
+    while len(shown) > 3 and shown.endswith("000"):
+        shown = shown[:-3]
+    return f"{'-' if ns < 0 else ''}{whole}.{shown} s"
 
 
 def span_text(ns: int) -> str:

@@ -57,6 +57,11 @@ def limits_of(check: Check) -> dict[str, tuple[float, ...]]:
     return limits
 
 
+def _at(time_ns: int) -> str:
+    """To the µs: devices in virtual time round to some ns."""
+    return time_text(time_ns, 6)
+
+
 def _start(recording: Recording, name: str, begin_ns: int) -> str:
     """What a signal was when the check began, and since when."""
     info = recording.signals[name]
@@ -66,12 +71,12 @@ def _start(recording: Recording, name: str, begin_ns: int) -> str:
     last = before[-1]
     value = value_text(last.value, info)
     if info.kind != "digital" and last.value is not None:
-        return f"{name} was {value} at {time_text(begin_ns)}"
+        return f"{name} was {value} at {_at(begin_ns)}"
     if len(before) == 1:
         return f"{name} was {value} from the beginning"
     if last.time_ns == begin_ns:
-        return f"{name} {_turn(before[-2].value, last.value)} at {time_text(begin_ns)}"
-    return f"{name} was {value} since {time_text(last.time_ns)}"
+        return f"{name} {_turn(before[-2].value, last.value)} at {_at(begin_ns)}"
+    return f"{name} was {value} since {_at(last.time_ns)}"
 
 
 def _turn(before: Value, value: Value) -> str:
@@ -120,7 +125,7 @@ def _stands(fault: FaultSpan, time_ns: int) -> bool:
 
 
 def _standing(fault: FaultSpan) -> str:
-    return f"the fault “{fault.text}” stood since {time_text(fault.begin_ns)}"
+    return f"the fault “{fault.text}” stood since {_at(fault.begin_ns)}"
 
 
 def _fault_edges(faults: Sequence[FaultSpan], check: Check) -> list[Edge]:
@@ -147,7 +152,7 @@ def _story(
             said.append(f"… {len(edges) - len(told)} edges more …")
         elif 2 * (edge.time_ns - at) >= wide > 0:
             said.append(_still(recording, names, at, edge.time_ns))
-        text = f"{edge.what} at {time_text(edge.time_ns)}"
+        text = f"{edge.what} at {_at(edge.time_ns)}"
         if before is not None:
             text += f", {_after(edge, before)}"
         said.append(text)
@@ -200,4 +205,4 @@ def _later(recording: Recording, name: str, check: Check) -> str:
         return ""
     turn = _turn(recording.value_at(name, check.end_ns), later[0].value)
     late = span_text(later[0].time_ns - check.end_ns)
-    return f"{name} {turn} only at {time_text(later[0].time_ns)}, {late} after the check ended"
+    return f"{name} {turn} only at {_at(later[0].time_ns)}, {late} after the check ended"

@@ -89,6 +89,12 @@ def test_times_and_spans(ns: int, at: str, span: str) -> None:
     assert (time_text(ns), span_text(ns)) == (at, span)
 
 
+def test_times_may_be_rounded() -> None:
+    assert time_text(100_000_002, 6) == "0.100 s"
+    assert time_text(3_650_035_506, 6) == "3.650036 s"
+    assert time_text(999_999_999, 6) == "1.000 s"
+
+
 def test_values() -> None:
     level = SignalInfo("level", "analogue", "%")
     plain = SignalInfo("count", "analogue")

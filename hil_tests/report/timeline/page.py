@@ -80,7 +80,7 @@ def _header(shown: Timeline, about: Mapping[str, str]) -> str:
         pill = f'<p class="pill">✓ {all} passed</p>'
     else:
         pill = '<p class="pill">no checks</p>'
-    rows = {**about, "time": f"{time_text(shown.end_ns)} of the device"}
+    rows = {**about, "time": f"{time_text(shown.end_ns, 6)} of the device"}
     items = "".join(
         f"<div><dt>{escape(name)}</dt>{_told_value(value)}</div>" for name, value in rows.items()
     )
