@@ -21,6 +21,7 @@ from hil_tests.bench import Bench
 from hil_tests.faults.injection import Fault, Faults
 from hil_tests.recording import Value
 from hil_tests.report.matrix import Cell, Matrix, matrix_object, matrix_text
+from hil_tests.report.run_page import write_matrix_page
 from host_tools.failure import PROGRAM, Failure
 from host_tools.record import field, record
 
@@ -176,6 +177,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("bench", type=Path, help="a bench.toml, or its folder")
     parser.add_argument("--dut", default="host", help="device under test (default: host)")
     parser.add_argument("--json", action="store_true", help="print the tables as JSON")
+    parser.add_argument("--html", type=Path, help="write the tables as a page")
     options = parser.parse_args(arguments)
 
     def say(text: str) -> None:
@@ -186,6 +188,9 @@ def main(arguments: list[str] | None = None) -> int:
         file = read_bench(options.bench)
         for campaign in read_campaigns(file):
             found.append(run_campaign(campaign, lambda: open_bench(file, options.dut), say))
+        if options.html:
+            tables = [coverage.matrix() for coverage in found]
+            write_matrix_page(options.html, f"Faults of {file.name}", tables)
     except Failure as failure:
         print(f"{failure}\n{failure.help}".rstrip(), file=sys.stderr)
         return failure.exit_code

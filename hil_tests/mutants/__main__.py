@@ -9,7 +9,7 @@ from pathlib import Path
 from hil_tests.mutants import campaign as campaigns
 from hil_tests.mutants import report
 from hil_tests.mutants.mutants import choose
-from hil_tests.report.run_page import matrix_page
+from hil_tests.report.run_page import write_matrix_page
 from host_tools.failure import PROGRAM, Failure
 
 
@@ -49,6 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
         tests = options.tests or [str(suite)]
         tests += ["-x"] if options.first else []
         campaigns.run(made, mutants, tests, max(1, options.jobs), tell)
+        if options.html:
+            table = report.matrix(made)
+            write_matrix_page(options.html, table.title, [table])
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         if failure.help:
@@ -59,8 +62,6 @@ def main(arguments: list[str] | None = None) -> int:
         options.json.write_text(report.as_json(made) + "\n", encoding="utf-8")
     if options.markdown:
         options.markdown.write_text(report.markdown(made) + "\n", encoding="utf-8")
-    if options.html:
-        options.html.write_text(matrix_page(report.matrix(made)), encoding="utf-8")
     killed = 100 * made.killed / len(mutants) if mutants else 100
     return 0 if killed >= options.least else PROGRAM
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from urllib.parse import quote
 
 from hil_tests.report.matrix import Matrix, matrix_html
 from hil_tests.report.quantities import time_text
 from hil_tests.report.results import OUTCOMES, CaseResult, RunResults
+from host_tools.failure import USAGE, Failure
 
 _STYLE = """
 :root { color-scheme: light dark; --page: #f6f7f9; --card: #fff; --ink: #18202b; --soft: #586474;
@@ -79,9 +82,17 @@ def run_page(run: RunResults, files: dict[str, list[str]]) -> str:
     return _page(run.name, parts)
 
 
-def matrix_page(matrix: Matrix) -> str:
-    """A page for one table by itself, such as that of a campaign."""
-    return _page(matrix.title, [matrix_html(matrix)])
+def matrix_page(title: str, matrices: Sequence[Matrix]) -> str:
+    """A page for tables by themselves, such as those of a campaign."""
+    return _page(title, [f"<h1>{escape(title)}</h1>", *map(matrix_html, matrices)])
+
+
+def write_matrix_page(path: Path, title: str, matrices: Sequence[Matrix]) -> None:
+    """Write that page. Raises Failure."""
+    try:
+        path.write_text(matrix_page(title, matrices), encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"cannot write '{path}': {error.strerror}", exit_code=USAGE) from None
 
 
 def _page(title: str, parts: list[str]) -> str:

@@ -20,7 +20,7 @@ from hil_tests.recording import Recording
 from hil_tests.report.matrix import Cell, Matrix, matrix_object, matrix_text
 from hil_tests.report.results import CaseResult, RunResults
 from hil_tests.report.run import failure_words, folder_name, write_failure, write_run
-from hil_tests.report.run_page import matrix_page
+from hil_tests.report.run_page import write_matrix_page
 from host_tools.compiler.source import Span
 from host_tools.failure import Failure
 from host_tools.project import load
@@ -178,7 +178,7 @@ def test_a_matrix_as_text() -> None:
     }  # fmt: skip
 
 
-def test_mutants_have_a_table_of_their_own() -> None:
+def test_mutants_have_a_table_of_their_own(tmp_path: Path) -> None:
     project = load(Path(__file__).parents[2] / "examples" / "tank")
     span = Span(project.sources[0], 0, 3)
     mutants = [
@@ -196,5 +196,8 @@ def test_mutants_have_a_table_of_their_own() -> None:
     assert [made.at(row, "killed by").state for row in made.rows] == ["good", "bad"]
     assert made.at(made.rows[0], "a horn").about == "horn rises <within> 1 s"
     assert made.at(made.rows[0], "one pump").state == "none"
-    read = Page(matrix_page(made))
+    write_matrix_page(tmp_path / "x.html", made.title, [made])
+    read = Page((tmp_path / "x.html").read_text("utf-8"))
     assert any("a & b < c" in text for text in read.texts)
+    with pytest.raises(Failure, match="cannot write"):
+        write_matrix_page(tmp_path / "no" / "x.html", "x", [made])
