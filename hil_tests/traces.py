@@ -19,7 +19,9 @@ from hil_tests.report.quantities import time_text
 from hil_tests.signals import Signal, Signals
 from hil_tests.trace_compare import Comparison, compare
 from hil_tests.trace_csv import Trace, play, read_trace, trace_of, trace_text
+from hil_tests.where import calling_line
 from host_tools.failure import USAGE, Failure
+from host_tools.record import replace
 
 
 class HasParts(Protocol):
@@ -101,7 +103,8 @@ class Traces:
         return compare(named, self._recording, self.begin_ns, now, jitter_ns, tolerance)
 
     def _judge(self, made: Comparison) -> None:
-        self._recording.checks.extend(made.checks)
+        where = calling_line()
+        self._recording.checks.extend(replace(check, where=where) for check in made.checks)
         if made.deviations:
             raise AssertionError(f"not as in {made.name}\n{made.text}")
 

@@ -8,7 +8,7 @@ from types import FrameType
 
 _OWN = frozenset(
     os.path.join(os.path.dirname(__file__), name)
-    for name in ("expect.py", "durations.py", "clock.py", "where.py")
+    for name in ("expect.py", "durations.py", "clock.py", "traces.py", "where.py")
 )
 
 

@@ -48,7 +48,7 @@ def test_a_stimulus_is_played_and_an_expectation_met(bench: Bench, tmp_path: Pat
     # to the last row, and as far as jitter may move it
     assert bench.clock.now == 510 * MS
     checks = bench.dut.recording.checks
-    assert all(c.passed for c in checks)
+    assert all(c.passed and c.where.startswith("test_bench_traces.py:") for c in checks)
     assert {c.text for c in checks} == {
         "lamp follows out.csv (± 5 ms)",
         "valve follows out.csv",

@@ -134,7 +134,8 @@ def _tools() -> str:
         ("mark", "Measure", "Measure times from the cursor"),
     )
     made = "".join(
-        f'<button type="button" data-do="{name}" title="{about}">{text}</button>'
+        f'<button type="button" data-do="{name}" title="{about}" aria-label="{about}">'
+        f"{text}</button>"
         for name, text, about in buttons
     )
     return (
@@ -303,8 +304,8 @@ def _signal(k: int, row: SignalRow, shown: Timeline) -> str:
     kind = f"{'input' if info.to_device else 'output'} of the device"
     return (
         f'<div class="{classes}"><div class="name" title="{escape(about)} ({kind})">'
-        f'{_name(info.name)}<output id="v{k}">{_value(row, shown.cursor_ns)}'
-        f'</output></div><div class="scale">{_scale(row)}</div>'
+        f'{_name(info.name)}<b id="v{k}">{_value(row, shown.cursor_ns)}'
+        f'</b></div><div class="scale">{_scale(row)}</div>'
         f'<div class="plot" data-row="s{k}">{hurt}<svg viewBox="0 0 {WIDTH} 100" '
         f'preserveAspectRatio="none" role="img" aria-label="{escape(_summary(row))}">'
         f'{lines}<path class="area" d="{drawn.area}"/><path class="line" d="{drawn.line}"/>'
@@ -357,7 +358,7 @@ def _task(k: int, row: TaskRow, view: tuple[int, int]) -> str:
         said += f", longest scan {span_text(max(row.durations))}"
     return (
         f'<div class="row task"><div class="name" title="{escape(said)}">'
-        f'{_name(row.name)}<output id="t{k}"></output></div><div class="scale"></div>'
+        f'{_name(row.name)}<b id="t{k}"></b></div><div class="scale"></div>'
         f'<div class="plot" data-row="t{k}"><svg viewBox="0 0 {WIDTH} 100" '
         f'preserveAspectRatio="none" role="img" aria-label="{escape(said)}">'
         f'<path class="runs" d="{runs}"/><path class="marks" d="{releases}"/></svg></div></div>'

@@ -15,7 +15,7 @@ STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0; color: var(--ink); background: var(--page);
   font: 14px/1.45 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
-main { --names: clamp(9rem, calc(var(--longest) * .53rem + 5.5rem), 19rem);
+main { --names: clamp(10.5rem, calc(var(--longest) * .53rem + 5.5rem), 19rem);
   max-width: 110rem; margin: 0 auto; padding: 1.2rem 1.4rem 2rem; }
 h1 { font-size: 1.25rem; line-height: 1.3; margin: 0; overflow-wrap: anywhere; }
 header { display: flex; flex-wrap: wrap; gap: .3rem .8rem; align-items: center;
@@ -85,9 +85,9 @@ table { border-collapse: collapse; } td, th { padding: .1rem 1rem .1rem 0; text-
 .name span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; min-width: 2.5rem; }
 .name .long { white-space: normal; overflow-wrap: anywhere; font-size: .76rem; line-height: 1.1;
   display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; }
-.name output { margin-left: auto; flex: none; font-weight: 600; color: var(--soft);
+.name b { margin-left: auto; flex: none; font-weight: 600; color: var(--soft);
   font-variant-numeric: tabular-nums; white-space: nowrap; font-size: .9rem; }
-.in output { color: var(--in); } .out output { color: var(--out); }
+.in .name b { color: var(--in); } .out .name b { color: var(--out); }
 .failed .name span { font-weight: 650; }
 .scale { position: relative; color: var(--soft); font-size: .74rem; text-align: right;
   font-variant-numeric: tabular-nums; line-height: 1.1; }
@@ -133,6 +133,7 @@ b.limit { position: absolute; left: 5px; transform: translateY(-100%); color: va
   --back: transparent; } .span.frame i { border-left-width: 2px; }
 .span.frame.bad { --tone: var(--fail); font-weight: 600; }
 footer { color: var(--soft); font-size: .86rem; margin-top: .7rem; }
+footer .keys { display: none; } .live footer .keys { display: block; }
 footer kbd { font: inherit; font-size: .8rem; border: 1px solid var(--line); border-radius: 3px;
   padding: 0 .3rem; background: var(--card); color: var(--ink); }
 .said { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
@@ -148,6 +149,7 @@ footer kbd { font: inherit; font-size: .8rem; border: 1px solid var(--line); bor
     --task: #444; --bus: #055a62; --band: rgba(196,38,46,.08); }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   main { padding: 0; max-width: none; } :root { font-size: 12px; } body { font-size: 11px; }
-  .tools, .live .tools, footer kbd, .keys { display: none; } .row, article { break-inside: avoid; }
+  .tools, .live .tools, .live footer .keys { display: none; }
+  .row, article { break-inside: avoid; }
   .row.axis { position: relative; } }
 """
