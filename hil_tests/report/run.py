@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,13 +19,19 @@ from hil_tests.report.vcd import write_vcd
 from hil_tests.report.words import last_edges
 from host_tools.failure import USAGE, Failure
 
+_LONGEST_NAME = 120
+
 
 def folder_name(test: str) -> str:
-    """A name for the folder of a test, safe on every file system."""
+    """A name for the folder of a test, safe on every file system; long ones end in a hash."""
     kept = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in test)
     while "--" in kept:
         kept = kept.replace("--", "-")
-    return kept.strip("-.")[:120] or "test"
+    kept = kept.strip("-.") or "test"
+    if len(kept) <= _LONGEST_NAME:
+        return kept
+    told_apart = hashlib.sha256(test.encode()).hexdigest()[:8]
+    return f"{kept[: _LONGEST_NAME - 9]}-{told_apart}"
 
 
 def failure_words(recording: Recording) -> str:
