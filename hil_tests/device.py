@@ -34,6 +34,11 @@ class Point:
     analogue: bool
 
 
+def pin_number(pin: str) -> int:
+    """Of GP16: 16."""
+    return int("".join(c for c in pin if c.isdigit()))
+
+
 class Device(Protocol):
     """The device under test: its program is loaded; nothing moves until `start`, then only in
     `run_for`. Time is the device's own, in ns since `start`.

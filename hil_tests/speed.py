@@ -17,6 +17,8 @@ from hil_tests.bench_file import read_bench
 from host_tools.duration import parse_duration
 from host_tools.failure import Failure
 
+SETTINGS = {"selector": True}
+"""Signals that have to be so for something to happen: the tank's selector, in automatic."""
 TANK = Path(__file__).parent / "suites" / "tank"
 
 
@@ -27,11 +29,11 @@ def measure(path: Path, name: str, duration_ns: int) -> dict[str, Any]:
     try:
         if bench.file.plant is not None:
             bench.connect_plant()
-        for signal, value in (("selector", True),):
-            if signal in bench.signals:
-                bench.signals[signal].drive(value)
+        for name_of, value in SETTINGS.items():
+            if name_of in bench.signals:
+                bench.signals[name_of].drive(value)
         bench.begin()
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), time.process_time()
         bench.clock.run(duration_ns)
         ended = time.perf_counter()
         recording = bench.dut.recording
@@ -41,6 +43,7 @@ def measure(path: Path, name: str, duration_ns: int) -> dict[str, Any]:
             "virtual_s": duration_ns / 1e9,
             "start_s": round(started - begin, 3),
             "run_s": round(ended - started, 3),
+            "processor_s": round(time.process_time() - busy, 3),
             "changes": len(recording.changes),
             "plant_steps": duration_ns // bench.plant.step_ns if bench.plant else 0,
             "fault": bench.dut.fault(),
@@ -53,7 +56,8 @@ def text(found: dict[str, Any]) -> str:
     return (
         f"{found['device']} ({found['engine']}): {found['virtual_s']:g} virtual seconds, "
         f"{found['plant_steps']} steps of the plant, {found['changes']} changes: "
-        f"{found['run_s']:.1f} s, started in {found['start_s']:.1f} s"
+        f"{found['run_s']:.1f} s ({found['processor_s']:.1f} s of processor time), "
+        f"started in {found['start_s']:.1f} s"
     )
 
 

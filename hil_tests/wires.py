@@ -6,15 +6,13 @@ from typing import Any
 
 from hil_tests.bench_file import PIN, BenchFile, SignalLine, plain, refuse
 from hil_tests.device import Point
+from hil_tests.devices.stepped import FULL_SCALE_V
 from hil_tests.instruments.kinds import KINDS
 from hil_tests.recording import SignalInfo, Value
 from host_tools.build import Program
 from host_tools.compiler.diagnostics import Reporter, did_you_mean
 from host_tools.record import record
 from host_tools.wiring.schema import Values
-
-FULL_SCALE_V = 3.3
-"""Of a converter, and the height of a PWM output."""
 
 
 @record(frozen=True)

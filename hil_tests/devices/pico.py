@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from controller import image as im
-from hil_tests.device import Point
+from hil_tests.device import Point, pin_number
 from hil_tests.devices.beat import Beat
 from hil_tests.devices.deployed import deployed_files
 from hil_tests.devices.pico_memory import Found, Memory
+from hil_tests.devices.stepped import FULL_SCALE_V
 from hil_tests.recording import Recording, Release, Value
 from host_tools.build import Program
 from host_tools.failure import DEVICE, Failure
@@ -20,7 +21,6 @@ from host_tools.remote import read_message
 from host_tools.simulation import fault_of
 from host_tools.variables import Variables
 
-FULL_SCALE_V = 3.3
 LEAD_NS = 10_000
 """How long before the first release time is 0, so that what is due at the time of a release comes
 before it."""
@@ -49,11 +49,6 @@ def flash_with(uf2: Path, program: Program) -> bytes:
     _flashes.append((uf2, program, made))
     del _flashes[:-_FLASHES_KEPT]
     return made
-
-
-def number_of(pin: str) -> int:
-    """Of GP16: 16."""
-    return int("".join(c for c in pin if c.isdigit()))
 
 
 class PicoDevice:
@@ -188,7 +183,7 @@ class PicoDevice:
             self._apply(point, value)
 
     def _apply(self, point: Point, value: Value) -> None:
-        pin = number_of(point.pin)
+        pin = pin_number(point.pin)
         if point.analogue:
             volts = min(max(float(value or 0.0), 0.0), FULL_SCALE_V)
             self.pico.set_adc(pin, int(volts / FULL_SCALE_V * 4095 + 0.5))
@@ -204,11 +199,11 @@ class PicoDevice:
         return self._volts(point.pin) if point.analogue else self._level(point.pin)
 
     def _level(self, pin: str) -> Value:
-        return self.pico.level(number_of(pin))
+        return self.pico.level(pin_number(pin))
 
     def _volts(self, pin: str) -> Value:
         """The mean of a PWM output."""
-        number = number_of(pin)
+        number = pin_number(pin)
         at = _PWM + _SLICE * (number >> 1 & 7)
         mcu = self.pico.mcu
         if not mcu.read_uint32(at) & 1:
@@ -225,7 +220,7 @@ class PicoDevice:
                 self._follow_pwm()
             self._analogue.setdefault(point.pin, (point, None))
         elif new:
-            self.pico.watch(number_of(point.pin), lambda edge: self._edge(point.pin, edge))
+            self.pico.watch(pin_number(point.pin), lambda edge: self._edge(point.pin, edge))
         if self._started:
             callback(self.time_ns, self.read(point))
 

@@ -210,27 +210,33 @@ def port_of(what: str, serial: str | None, port: str | None) -> str:
     raise Failure(f"{what} with USB serial number '{serial}' is not connected", there, DEVICE)
 
 
+_deployed: dict[str, tuple[Program, str]] = {}
+"""By port: the program that this process has put there, and its slot."""
+
+
 class _Board:
     """A board on a port: the program is deployed once, and restarted for each test."""
 
     def __init__(self, port: str, program: Program) -> None:
         from host_tools.board_link import SerialLink
 
+        self._port = port
         self._link = SerialLink(port)
         self._program = program
-        self._slot = ""
         self._console: Any = None
         self._seen: dict[str, object] | None = None
 
     def restart(self) -> None:
         from host_tools.deployment import deploy, wait_until_it_scans
 
-        if not self._slot:
+        there, slot = _deployed.get(self._port, (None, ""))
+        if there is not self._program:
             board = self._program.project.wiring.board
-            self._slot = deploy(self._link, self._program.bundle(), board, lambda text: None).slot
+            slot = deploy(self._link, self._program.bundle(), board, lambda text: None).slot
+            _deployed[self._port] = self._program, slot
         self._seen = None
         self._console = self._link.restart()
-        wait_until_it_scans(self._console, self._slot)
+        wait_until_it_scans(self._console, slot)
 
     def fault(self) -> dict[str, object] | None:
         """The board's message of the first fault, if one has come."""

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+from hil_tests.device import pin_number
 from hil_tests.instruments.pico import VOLTS, PicoInstrument
 from hil_tests.recording import Value
 from host_tools.failure import USAGE, Failure
-
-
-def number_of(pin: str) -> int:
-    """Of GP16: 16."""
-    return int("".join(c for c in pin if c.isdigit()))
 
 
 class BoardPins:
@@ -18,7 +14,7 @@ class BoardPins:
 
     def __init__(self, instrument: PicoInstrument, wires: dict[str, str], name: str) -> None:
         self._instrument = instrument
-        self._wires = {pin: number_of(to) for pin, to in wires.items()}
+        self._wires = {pin: pin_number(to) for pin, to in wires.items()}
         self._pin_of = {to: pin for pin, to in self._wires.items()}
         self._name = name
 
