@@ -27,6 +27,8 @@ _MAIN = b"from instrument_pico.serve import main\n\nmain()\n"
 
 _ANSWER_S = 1.0
 _TRIES = 4
+# A board that begins anew takes some time, an emulated one on a busy machine a lot.
+_STARTING_TRIES = 60
 _FILL_BYTES = 1536
 _LEAST_CYCLES = 4
 _MOST_CYCLES = (1 << 31) - 1 + _LEAST_CYCLES
@@ -61,13 +63,14 @@ class PicoInstrument:
     """Talks to an instrument over `link`; raises Failure when it does not answer, is another
     program or another version, or refuses a request."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, tries: int = _TRIES) -> None:
+        """`tries` is how often it is asked who it is, with a second in between."""
         self._link = link
         self._sequence = 0
         self._stamps: Stamps | None = None
         self._played: list[int] = []
         self._used: set[int] = set()
-        self.identity = self._hello()
+        self.identity = self._hello(tries)
 
     # -- pins --------------------------------------------------------------------------------
 
@@ -185,8 +188,8 @@ class PicoInstrument:
 
     # -- protocol ----------------------------------------------------------------------------
 
-    def _hello(self) -> Identity:
-        words = self._ask("hello")
+    def _hello(self, tries: int) -> Identity:
+        words = self._ask("hello", tries)
         if words[0] != "takt-instrument" or int(words[1]) != frames.PROTOCOL:
             raise Failure(
                 f"{self._link.name} speaks '{' '.join(words)}', not version {frames.PROTOCOL} of "
@@ -198,10 +201,10 @@ class PicoInstrument:
         clock = int(words[4])
         return Identity(words[2], words[3], clock, int(words[5]) * 1e9 / clock)
 
-    def _ask(self, words: str) -> list[str]:
+    def _ask(self, words: str, tries: int = _TRIES) -> list[str]:
         """One request, repeated when no answer comes; the words after `ok`."""
         request = frames.encode(self._sequence, words)
-        for _ in range(_TRIES):
+        for _ in range(tries):
             self._link.write(request)
             while (line := self._link.read_line(_ANSWER_S)) is not None:
                 reply = frames.decode(line)
@@ -257,7 +260,7 @@ def main(arguments: Sequence[str]) -> int:
         repl.put(program_files())
         repl.restart()
         repl.close()
-        instrument = PicoInstrument(SerialLink(arguments[0]))
+        instrument = PicoInstrument(SerialLink(arguments[0]), _STARTING_TRIES)
         identity = instrument.identity
         print(
             f"instrument {identity.version} on {arguments[0]}, id {identity.unique_id}, "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from host_tools.pico.errors import PicoError
 from host_tools.pico.flash import FLASH_BYTES, files_in, with_files
 from host_tools.pico.i2c import I2cBus
+from host_tools.pico.pads import read_outputs_back
 from host_tools.pico.pio import PioBlocks
 from host_tools.pico.repl import RawRepl
 from host_tools.pico.spi import SpiBus, SpiDevice
@@ -75,6 +76,7 @@ class EmulatedPico:
         self._i2c = tuple(I2cBus(self.mcu, n) for n in (0, 1))
         self._spi = tuple(SpiBus(self.mcu, n) for n in (0, 1))
         self._pio = PioBlocks(self.mcu)
+        read_outputs_back(self.mcu)
         self._external: dict[int, bool] = {}
         if flash is not None:
             self._lay_flash(flash)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from host_tools.pico.pads import level_at
 from host_tools.pico.pio_machine import NEVER, Machine
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class PioBlock:
         """Something may have changed the level at a pin."""
         if not self._unwatch:
             return
-        pins = self.pins & ~(1 << pin) | self._level(pin) << pin
+        pins = self.pins & ~(1 << pin) | level_at(self._mcu.gpio[pin]) << pin
         if pins == self.pins:
             return
         now = self._sync()
@@ -170,19 +171,13 @@ class PioBlock:
             machine.nudge(now)
         self._plan(*self.machines)
 
-    def _level(self, pin: int) -> int:
-        gpio = self._mcu.gpio[pin]
-        if gpio.output_enable and gpio.input_enable:
-            return int(gpio.output_value)
-        return int(gpio.input_value)
-
     def _watch(self, on: bool) -> None:
         """Follow the chip's own outputs while a machine runs."""
         if on and not self._unwatch:
             for pin, gpio in enumerate(self._mcu.gpio):
                 changed = self._listener(pin)
                 self._unwatch.append(gpio.add_listener(changed))
-                self.pins = self.pins & ~(1 << pin) | self._level(pin) << pin
+                self.pins = self.pins & ~(1 << pin) | level_at(gpio) << pin
         elif not on:
             for end in self._unwatch:
                 end()

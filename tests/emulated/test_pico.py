@@ -155,6 +155,15 @@ sm.active(1); time.sleep_us(1000); sm.active(0)
     assert all(abs(gap - 200_000) <= 1_000 for gap in gaps)
 
 
+def test_reads_its_outputs_back(pico: EmulatedPico) -> None:
+    source = (
+        "from machine import Pin\np = Pin(4, Pin.OUT)\nq = Pin(5, Pin.IN, Pin.PULL_UP)\n"
+        "for v in 1, 0, 1:\n p(v)\n print(p(), q())\n"
+        "p.init(Pin.IN, Pin.PULL_DOWN)\nprint(p())"
+    )
+    assert run(pico, source) == "1 1\n0 1\n1 1\n0\n"
+
+
 def test_reads_the_analogue_inputs(pico: EmulatedPico) -> None:
     pico.set_adc(26, 0)
     pico.set_adc(27, 4095)
