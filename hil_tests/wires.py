@@ -91,8 +91,18 @@ def _wire(
     if to.upper() in rows:
         return _channel_wire(line, *rows[to.upper()], reporter)
     head, dot, channel = to.partition(".")
-    if dot and head in bench.instruments and KINDS[bench.instruments[head].kind].make is not None:
-        return _free_wire(line, channel, head, reporter)
+    instrument = bench.instruments.get(head) if dot else None
+    if instrument is not None and KINDS[instrument.kind].make is not None:
+        channels = KINDS[instrument.kind].channels(instrument.options)
+        if channel in channels:
+            return _free_wire(line, channel, head, reporter)
+        reporter.report(
+            "E0700",
+            f"the instrument '{head}' has no channel '{channel}'",
+            values.span("to"),
+            help=did_you_mean(channel, channels) or f"channels are: {', '.join(channels)}",
+        )
+        return None
     if PIN.fullmatch(to):
         return _free_wire(line, to, "", reporter)
     known = [row["address"] for row, _ in rows.values()]

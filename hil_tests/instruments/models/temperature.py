@@ -33,6 +33,8 @@ class Lm75:
         self._alarm = False
         self._hot = False
         self._os: Callable[[bool | None], None] = lambda level: None
+        self._watchers: list[Callable[[bool], None]] = []
+        self._told = False
         self._convert()
 
     def attach(
@@ -82,7 +84,15 @@ class Lm75:
             self._alarm = self._hot
         self._show()
 
+    def watch(self, callback: Callable[[bool], None]) -> None:
+        """Call at each change of OS: whether it is active."""
+        self._watchers.append(callback)
+
     def _show(self) -> None:
+        if self._alarm is not self._told:
+            self._told = self._alarm
+            for watcher in self._watchers:
+                watcher(self._alarm)
         high = self._alarm is bool(self._conf & _ACTIVE_HIGH)
         self._os(None if high else False)
 
