@@ -16,11 +16,14 @@ from controller.image import const
 # Words of the kernel (kernel.h).
 _UNTIL = const(0)
 _RUNNING = const(5)
-_FORCES = const(18)
-_HEARTBEAT = const(25)
-_STOPPED = const(33)
-_RELEASES_LEFT = const(34)
-_FREEWHEELING = const(35)
+_RARE = const(11)
+_FORCES = const(24)
+_HEARTBEAT = const(31)
+_STOPPED = const(39)
+_RELEASES_LEFT = const(40)
+_FREEWHEELING = const(41)
+
+_RARE_FORCES = const(4)  # a bit of `rare`: there are forces
 
 # Operations of the machine code, beyond the numbers of tasks.
 _START = const(259)
@@ -138,6 +141,12 @@ class Kernel:
                 words[at] = value
                 at += 1
         words[_FORCES] = len(rows)
+        self.tell(_RARE_FORCES, bool(rows))
+
+    def tell(self, bit, on):
+        """Sets or clears a bit of the word that says whether a scan has more to do than others."""
+        words = self.words
+        words[_RARE] = words[_RARE] & ~bit | (bit if on else 0)
 
     def time_ns(self):
         """Logical time after the latest release, as far as its task is periodic."""

@@ -5,13 +5,15 @@ import uctypes
 from controller.image import const
 from controller.mailbox import Mailbox
 
-_MAILS = const(20)  # a word of the kernel (kernel.h): entries that it has
+_MAILS = const(26)  # a word of the kernel (kernel.h): entries that it has
+_RARE_MAILS = const(2)  # a bit of its `rare`
 
 
 class KernelMailbox(Mailbox):
     def __init__(self, kernel):
         super().__init__(kernel.image, *kernel.room)
         self._words = kernel.words
+        self._tell = kernel.tell
         self._base = kernel.base
         self._at = kernel.mail_at
 
@@ -34,3 +36,4 @@ class KernelMailbox(Mailbox):
         self._used = 0
         self.count = 0
         self._words[_MAILS] = count
+        self._tell(_RARE_MAILS, True)

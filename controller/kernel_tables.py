@@ -19,24 +19,23 @@ _CODE = const(4)
 _TASKS = const(6)
 _TASK = const(7)
 _TIMER = const(8)
-_ALARM = const(9)
-_ALARM_IRQ = const(10)
-_SPARE_IRQ = const(11)
 _GPIO_IN = const(12)
 _GPIO_SET = const(13)
 _GPIO_CLEAR = const(14)
-_ADC = const(15)
-_OUTPUTS = const(16)
-_ANALOGUE_OUTPUTS = const(17)
-_FORCE = const(19)
-_MAIL_OFFSETS = const(21)
-_MAIL_LENGTHS = const(22)
-_MAIL_BYTES = const(23)
-_PATIENCE_US = const(28)
-_TELLTALE = const(29)
-_TELLTALE_MASK = const(30)
-_STACK_LOW = const(45)
-_KERNEL_WORDS = const(46)
+_TELLTALE = const(15)
+_TELLTALE_MASK = const(16)
+_FIRST = const(17)
+_SPARE_IRQ = const(20)
+_ADC = const(21)
+_OUTPUTS = const(22)
+_ANALOGUE_OUTPUTS = const(23)
+_FORCE = const(25)
+_MAIL_OFFSETS = const(27)
+_MAIL_LENGTHS = const(28)
+_MAIL_BYTES = const(29)
+_PATIENCE_US = const(34)
+_SLOT = const(47)
+_KERNEL_WORDS = const(58)
 
 _INTERVAL_NS = const(0)
 _NUMBER = const(6)
@@ -44,6 +43,7 @@ _LEVEL = const(7)
 _RECORD = const(8)
 _INTERVAL_US = const(9)
 _INTERVAL_REST = const(10)
+_RARE = const(16)
 _ON_OVERRUN = const(18)
 _WATCHDOG_US = const(19)
 _SINGLE = const(20)
@@ -54,12 +54,24 @@ _ANALOGUE_INPUTS = const(25)
 _TASK_ANALOGUE_OUTPUTS = const(26)
 _FAULT_CHANGES = const(27)
 _FAULT_COUNT = const(28)
-_TASK_WORDS = const(30)
+_FURTHER = const(29)
+_SPARE_BIT = const(30)
+_LIMIT_US = const(31)
+_KIND = const(32)
+_TASK_WORDS = const(34)
+# Of `kind` and `rare`.
+_PLAIN = const(1)
+_GRID = const(2)
+_FAR = const(3)
+_FAR_NS = const(1 << 40)
+_RARE_ANALOGUE = const(16)
+_RARE_FIRST = const(32)
 
 # Operations of the machine code, beyond the numbers of tasks.
 _BASE = const(257)
 _LENGTH = const(258)
 
+_HARD_FAULT = const(3)
 _ALARM_NUMBER = const(1)  # 2 and 3 are MicroPython's
 _FIRST_SPARE = const(26)  # RP2040 data sheet 2.3.2: 26 to 31 are not connected
 _PATIENCE = const(10000000)  # µs without a sign of Python before all is made safe
@@ -227,13 +239,19 @@ class Tables:
         for channel in exchange.all_outputs():
             places[id(channel)] = tables.put(_output_words(channel))
         levels = []
+        chains = [0, 0, 0]  # of each level: the word that will point to its next task
+        if words is not None:
+            for level in range(3):
+                chains[level] = _FIRST + level
+                # Where it has none, one that is never pending there.
+                words[_FIRST + level] = tables.address(first)
         for n, k in enumerate(order):
             row = tasks[k]
             if row["priority"] not in levels and k not in self.free:
                 levels.append(row["priority"])
             lists = [
-                self._list(tables, places, exchange.inputs[k], True),
-                self._list(tables, places, exchange.outputs[k], True),
+                self._list(tables, places, exchange.inputs[k], True, True),
+                self._list(tables, places, exchange.outputs[k], True, True),
                 self._list(tables, places, exchange.inputs[k], False),
                 self._list(tables, places, exchange.outputs[k], False),
             ]
@@ -248,11 +266,28 @@ class Tables:
             words[at + _NUMBER] = k
             level = 3 if k in self.free else min(2, levels.index(row["priority"]))
             words[at + _LEVEL] = level
+            if level < 3:
+                words[chains[level]] = tables.address(at)
+                chains[level] = at + _FURTHER
             words[at + _RECORD] = m + im.HEADER_SIZE + im.RECORD_SIZE * k
-            words[at + _INTERVAL_US] = ns // 1000
+            words[at + _INTERVAL_US] = ns // 1000 & 0xFFFFFFFF
             words[at + _INTERVAL_REST] = ns % 1000
+            far = ns > _FAR_NS
+            if ns:
+                plain = not (ns % 1000 or row["single"])
+                words[at + _KIND] = _FAR if far else _PLAIN if plain else _GRID
+            words[at + _SPARE_BIT] = 1 << _FIRST_SPARE + level
             words[at + _ON_OVERRUN] = row.get("on_overrun") == "fault"
-            words[at + _WATCHDOG_US] = (row.get("watchdog_ms") or 0) * 1000
+            watchdog_us = (row.get("watchdog_ms") or 0) * 1000
+            words[at + _WATCHDOG_US] = watchdog_us
+            interval_us = ns // 1000 if ns and not far else 0xFFFFFFFF
+            words[at + _LIMIT_US] = min(interval_us, watchdog_us or interval_us)
+            analogue = any(
+                not isinstance(channel, (DigitalInput, DigitalOutput))
+                for channels in (exchange.inputs[k], exchange.outputs[k])
+                for channel in channels
+            )
+            words[at + _RARE] = _RARE_FIRST | (_RARE_ANALOGUE if analogue else 0)
             if row["single"]:
                 words[at + _SINGLE] = row["single"][0]
                 words[at + _SINGLE_MASK] = 1 << row["single"][1]
@@ -266,14 +301,13 @@ class Tables:
         analogue = self._list(tables, places, exchange.all_outputs(), False)
         if words is None:
             return
+        vectors = machine.mem32[0xE000ED08]  # VTOR (ARMv6-M, B3.2.5)
         for index, value in (
             (_M, m),
             (_CODE, tables.base + self._code_at),
             (_TASKS, len(order)),
             (_TASK, tables.address(first)),
             (_TIMER, 0x40054000),
-            (_ALARM, _ALARM_NUMBER),
-            (_ALARM_IRQ, _ALARM_NUMBER),
             (_SPARE_IRQ, _FIRST_SPARE),
             (_GPIO_IN, 0xD0000004),
             (_GPIO_SET, 0xD0000014),
@@ -286,18 +320,24 @@ class Tables:
             (_MAIL_LENGTHS, tables.address(lengths)),
             (_MAIL_BYTES, tables.address(mail_bytes)),
             (_PATIENCE_US, _PATIENCE),
+            (_SLOT, vectors + 4 * (16 + _ALARM_NUMBER)),
+            (_SLOT + 1, vectors + 4 * (16 + _FIRST_SPARE)),
+            (_SLOT + 2, vectors + 4 * (16 + _FIRST_SPARE + 1)),
+            (_SLOT + 3, vectors + 4 * (16 + _FIRST_SPARE + 2)),
+            (_SLOT + 4, vectors + 4 * _HARD_FAULT),
             (_TELLTALE, self.telltale[0]),
             (_TELLTALE_MASK, self.telltale[1]),
-            (_STACK_LOW, 0xFFFFFFFF),
         ):
             words[index] = value
 
-    def _list(self, tables, places, channels, digital):
-        """A list of addresses that ends in 0."""
+    def _list(self, tables, places, channels, digital, or_none=False):
+        """A list of addresses that ends in 0; 0 for an empty one with `or_none`."""
         found = []
         for channel in channels:
             if isinstance(channel, (DigitalInput, DigitalOutput)) == digital:
                 found.append(places[id(channel)])
+        if or_none and not found:
+            return 0
         found.append(0)
         return tables.put(found)
 

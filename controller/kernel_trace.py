@@ -15,7 +15,8 @@ import uctypes
 
 from controller.image import const
 
-_TRACE = const(36)  # a word of the kernel (kernel.h), and then those of a trace
+_RARE_TRACE = const(8)  # a bit of the kernel's `rare` (kernel.h)
+_TRACE = const(37)  # a word of it, and then those of a trace
 _TASK = const(0)
 _STATE = const(1)
 _SIGNALS = const(2)
@@ -79,6 +80,7 @@ class Trace:
             words[_WHERE + k] = signals[k][0] | signals[k][1] << 24
         words[_STATE] = 1
         kernel.words[_TRACE] = base
+        kernel.tell(_RARE_TRACE, True)
         kernel.trace = self  # or the block would be collected
 
     def complete(self):
@@ -89,7 +91,7 @@ class Trace:
 
     def stop(self):
         """Ends it; what was taken can still be read."""
-        self._kernel.words[_TRACE] = 0
+        self._kernel.tell(_RARE_TRACE, False)
 
     def read(self):
         """The rows so far, the oldest first: low 32 bits of the release in ns, the signals."""

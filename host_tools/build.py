@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from host_tools.compiler.diagnostics import Diagnostic, Label, Reporter
-from host_tools.compiler.source import Span
+from host_tools.compiler.source import Source, Span
 from host_tools.failure import PROGRAM, USAGE, Failure
 from host_tools.project import Project
 from host_tools.record import record
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from host_tools.bundle import Bundle
     from host_tools.compiler.compilation import Compilation
     from host_tools.compiler.ir import Program as Ir
+    from host_tools.native.stack import Depth
 
 
 class Rejected(Failure):
@@ -135,7 +136,7 @@ class Program:
 
     def bundle(self, architecture: str | None = None) -> Bundle:
         """The bundle, with byte code or with machine code for `architecture` (None: the board's).
-        Raises Failure where a compiler is missing."""
+        Raises Failure where a compiler is missing, Rejected where the stack is too small."""
         from host_tools.bundle import Bundle, initial_part
         from host_tools.mpy import compile_mpy
 
@@ -150,8 +151,10 @@ class Program:
             manifest["kernel"] = kernel
             module = build_module(self.ir, self.source_names, architecture, kernel)
             if module.depth is not None:
-                manifest["stack"] = [module.depth.total, module.depth.room]
                 depth = module.depth
+                if depth.total > depth.room:
+                    raise Rejected(self.project, [*self.diagnostics, self._too_deep(depth)])
+                manifest["stack"] = [depth.total, depth.room]
             program = {"program.mpy": module.mpy}
         else:
             source = self.python()
@@ -165,6 +168,34 @@ class Program:
         }
         return Bundle(manifest, parts, depth)
 
+    def _too_deep(self, depth: Depth) -> Diagnostic:
+        """E0800, at the POU of the deepest calls that needs most of the stack."""
+        from host_tools.compiler.c_engine.module import functions_by_name
+
+        pous = functions_by_name(self.ir)
+        tasks = {task.func for task in self.ir.tasks}
+        sizes = dict(depth.chain)
+        # What the compiler has put into its callers is in no chain: then it is a task's.
+        found = [f for name, f in pous.items() if name in sizes or f.name in tasks]
+        own = [f for f in found if f.pos and f.pos >> 22 < len(self.project.sources)]
+        frame = {f.name: sizes.get(name, 0) for name, f in pous.items()}
+        pou = max(own or self.ir.functions, key=lambda f: frame[f.name])
+        source = self.project.sources[pou.pos >> 22 if own else 0]
+        calls = " > ".join(f"{name} ({size})" for name, size in depth.chain)
+        return Diagnostic(
+            "E0800",
+            f"the tasks may need {depth.total} bytes of stack, and the board has {depth.room}",
+            _named(source, pou.pos & 0x3FFFFF, pou.source_name),
+            (
+                f"{depth.levels} levels of tasks can interrupt each other, each"
+                if depth.levels > 1
+                else "a scan goes"
+            )
+            + f" as deep as {calls}",
+            help="pass long strings and structures as VAR_IN_OUT, call less deep, give tasks the "
+            'same priority, or write engine = "python" under [project]',
+        )
+
     def _architecture(self) -> str:
         """That of the project's board, or of this computer's MicroPython."""
         board = self.project.wiring.board
@@ -173,6 +204,16 @@ class Program:
         from host_tools.native.module import host_architecture
 
         return host_architecture()
+
+
+def _named(source: Source, line: int, name: str) -> Span:
+    """Where a name stands in a line, or the line."""
+    import re
+
+    start, text = source.line_start(line), source.line_text(line)
+    found = re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE)
+    first, last = found.span() if found else (0, len(text))
+    return Span(source, start + first, start + last)
 
 
 _COLUMNS = ("path", "type", "offset", "section", "retain", "bit")

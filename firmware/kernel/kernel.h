@@ -15,6 +15,8 @@
 
 typedef volatile u32 word;
 #define SMALL static __attribute__((noinline, minsize, unused))
+/* Behind the labels where interrupts come in, which branch here. */
+#define HANDLER __attribute__((section(".text.takt_irq"), noinline, used, visibility("hidden")))
 #define REG(address) (*(word *)(uptr)(address))
 
 /* A digital input: one bit, or a BOOL of one byte, that follows a pin. */
@@ -62,29 +64,43 @@ typedef struct {
     u32 offset, mask, value;
 } change;
 
-/* A task. The lists hold addresses of channels and end in 0. */
-typedef struct {
+/* A task. The lists hold addresses of channels and end in 0. What a scan reads lies within reach of
+ * a load with offset: the first 32 words. */
+typedef struct scan_task scan_task;
+struct scan_task {
     u64 interval_ns;
-    u64 next_ns, released_ns;      /* logical times of the next release, and of the one served */
+    u64 released_ns;               /* logical time of the release that is served */
+    u64 grid_ns;                   /* with SINGLE: of the latest one on the grid */
     u32 number, level;             /* level: 0 to 2, which spare interrupt */
     mem record;                    /* its record in the image */
-    u32 interval_us, interval_rest;  /* the interval in µs, and ns beyond; 0: not periodic */
+    u32 interval_us, interval_rest;  /* the interval in µs, modulo 2^32, and ns beyond */
     u32 next_us, next_rest;        /* the next release as a tick of the timer, and ns beyond */
     u32 released_us;
-    word pending, running, started_us;
+    word pending;
+    word running;                  /* since when (µs, odd) a scan of it is under way, 0: none is */
+    u32 rare;                      /* below */
     u32 faulted;
     u32 on_overrun;                /* 1: an overrun is a fault */
-    u32 watchdog_us;
+    u32 watchdog_us;               /* 0: none */
     u32 single, single_mask;       /* offset and bit of the BOOL; mask 0: no SINGLE */
     u32 level_before;              /* of SINGLE */
-    input **inputs;
-    output **outputs;
+    input **inputs;                /* 0: none */
+    output **outputs;              /* 0: none */
     analogue_input **analogue_inputs;
     analogue_output **analogue_outputs;
     change *fault_changes;         /* of the image when the task has faulted */
     u32 fault_count;
+    scan_task *further;            /* the next one of this level, 0: none */
+    u32 spare_bit;                 /* of its level's interrupt */
+    u32 limit_us;                  /* from release to end of scan: beyond it something is wrong */
+    u32 kind;                      /* below */
     u32 spare;
-} scan_task;
+};
+
+/* How a task is released: on a grid of whole µs; on one that takes more than that, by SINGLE too; at
+ * an interval so long that the timer, which goes round in 2^32 µs, says nothing of it until the
+ * release is less than 2^40 ns away. */
+enum { NOT_PERIODIC, PLAIN, GRID, FAR };
 
 /* Samples for `takt trace`: a ring of rows, each the release time (ns, low word) and the signals. */
 typedef struct {
@@ -112,9 +128,13 @@ typedef struct {
     u32 tasks;
     scan_task *task;   /* in the order of priority */
     u32 timer;         /* base address of the timer */
-    u32 alarm;         /* which of its alarms */
-    u32 alarm_irq, spare_irq;           /* interrupt numbers; the spare ones follow each other */
+    scan_task *soonest;  /* the one that is due next, if nothing about its release is special */
+    u32 others_us;     /* when anything else is due */
+    word rare;         /* what the next scans have to do beside: Python and the kernel write it */
     u32 gpio_in, gpio_set, gpio_clear;  /* register addresses */
+    u32 telltale, telltale_mask;   /* a register that a soft reset of MicroPython clears */
+    scan_task *first[3];           /* of each level */
+    u32 spare_irq;     /* number of the first of three spare interrupts */
     u32 adc;
     output **outputs;  /* all of them */
     analogue_output **analogue_outputs;
@@ -128,33 +148,35 @@ typedef struct {
     word heartbeat;    /* Python counts it up */
     u32 heartbeat_seen, heartbeat_us;
     u32 patience_us;
-    u32 telltale, telltale_mask;   /* a register that a soft reset of MicroPython clears */
     u32 watchdog, watchdog_load;   /* 0: the hardware watchdog is not used */
-    word stopped;      /* why, below */
-    u32 releases_left; /* release instants to run; 0xFFFFFFFF: no end */
-    word freewheeling; /* number of the task that Python asks to scan */
     trace *trace;
-    u32 depth;         /* scans that were interrupted by this one */
     u32 start_us;
+    word stopped;      /* why, below */
+    u32 releases_left; /* release instants to run; NO_END: no end */
+    word freewheeling; /* number of the task that Python asks to scan */
     u32 vector[5];     /* what was in the vector table: alarm, three spare, hard fault */
-    u32 guard_us;      /* when to look at heartbeat and telltale next */
-    u32 stack_low;     /* lowest stack pointer at the start of a scan */
+    word *slot[5];     /* where in the vector table */
+    u32 guard_us;      /* when to look at heartbeat, watchdog and every SINGLE next */
+    u32 clock_us;
+    u64 clock_ns;      /* logical time at the tick clock_us */
+    u32 near_end;      /* until_ns may come before the guard: every release looks at it */
+    u32 spare;
 } kernel;
 
 /* The same numbers stand in controller/kernel.py (tests/unit/test_kernel_layout.py compares them). */
 #define WORD_OF(type, member, n) _Static_assert(__builtin_offsetof(type, member) == 4 * n, #member)
 WORD_OF(kernel, until_ns, 0); WORD_OF(kernel, m, 3); WORD_OF(kernel, code, 4);
 WORD_OF(kernel, running, 5); WORD_OF(kernel, tasks, 6); WORD_OF(kernel, task, 7);
-WORD_OF(kernel, timer, 8); WORD_OF(kernel, alarm, 9); WORD_OF(kernel, alarm_irq, 10);
-WORD_OF(kernel, spare_irq, 11); WORD_OF(kernel, gpio_in, 12); WORD_OF(kernel, gpio_set, 13);
-WORD_OF(kernel, gpio_clear, 14); WORD_OF(kernel, adc, 15); WORD_OF(kernel, outputs, 16);
-WORD_OF(kernel, analogue_outputs, 17); WORD_OF(kernel, forces, 18); WORD_OF(kernel, force, 19);
-WORD_OF(kernel, mails, 20); WORD_OF(kernel, mail_offsets, 21); WORD_OF(kernel, mail_lengths, 22);
-WORD_OF(kernel, mail_bytes, 23); WORD_OF(kernel, heartbeat, 25); WORD_OF(kernel, patience_us, 28);
-WORD_OF(kernel, telltale, 29); WORD_OF(kernel, telltale_mask, 30); WORD_OF(kernel, watchdog, 31);
-WORD_OF(kernel, watchdog_load, 32); WORD_OF(kernel, stopped, 33);
-WORD_OF(kernel, releases_left, 34); WORD_OF(kernel, freewheeling, 35); WORD_OF(kernel, trace, 36);
-WORD_OF(kernel, start_us, 38); WORD_OF(kernel, stack_low, 45);
+WORD_OF(kernel, timer, 8); WORD_OF(kernel, rare, 11); WORD_OF(kernel, gpio_in, 12);
+WORD_OF(kernel, gpio_set, 13); WORD_OF(kernel, gpio_clear, 14); WORD_OF(kernel, telltale, 15);
+WORD_OF(kernel, telltale_mask, 16); WORD_OF(kernel, first, 17); WORD_OF(kernel, spare_irq, 20);
+WORD_OF(kernel, adc, 21); WORD_OF(kernel, outputs, 22); WORD_OF(kernel, analogue_outputs, 23);
+WORD_OF(kernel, forces, 24); WORD_OF(kernel, force, 25); WORD_OF(kernel, mails, 26);
+WORD_OF(kernel, mail_offsets, 27); WORD_OF(kernel, mail_lengths, 28);
+WORD_OF(kernel, mail_bytes, 29); WORD_OF(kernel, heartbeat, 31); WORD_OF(kernel, patience_us, 34);
+WORD_OF(kernel, watchdog, 35); WORD_OF(kernel, watchdog_load, 36); WORD_OF(kernel, trace, 37);
+WORD_OF(kernel, start_us, 38); WORD_OF(kernel, stopped, 39); WORD_OF(kernel, releases_left, 40);
+WORD_OF(kernel, freewheeling, 41); WORD_OF(kernel, slot, 47);
 WORD_OF(scan_task, interval_ns, 0); WORD_OF(scan_task, number, 6); WORD_OF(scan_task, level, 7);
 WORD_OF(scan_task, record, 8); WORD_OF(scan_task, interval_us, 9);
 WORD_OF(scan_task, interval_rest, 10); WORD_OF(scan_task, faulted, 17);
@@ -163,15 +185,27 @@ WORD_OF(scan_task, single, 20); WORD_OF(scan_task, single_mask, 21);
 WORD_OF(scan_task, inputs, 23); WORD_OF(scan_task, outputs, 24);
 WORD_OF(scan_task, analogue_inputs, 25); WORD_OF(scan_task, analogue_outputs, 26);
 WORD_OF(scan_task, fault_changes, 27); WORD_OF(scan_task, fault_count, 28);
+WORD_OF(scan_task, further, 29); WORD_OF(scan_task, spare_bit, 30);
+WORD_OF(scan_task, limit_us, 31); WORD_OF(scan_task, kind, 32); WORD_OF(scan_task, rare, 16);
 WORD_OF(trace, task, 0); WORD_OF(trace, state, 1); WORD_OF(trace, signals, 2); WORD_OF(trace, rows, 3);
 WORD_OF(trace, row, 4); WORD_OF(trace, after, 5); WORD_OF(trace, filled, 6);
 WORD_OF(trace, before, 7); WORD_OF(trace, trigger, 8); WORD_OF(trace, trigger_size, 9);
 WORD_OF(trace, trigger_signed, 10); WORD_OF(trace, compare, 11); WORD_OF(trace, threshold, 12);
 WORD_OF(trace, last, 13); WORD_OF(trace, armed, 14); WORD_OF(trace, ring, 15);
 WORD_OF(trace, where, 16);
-_Static_assert(sizeof(kernel) == 4 * 46 && sizeof(scan_task) == 4 * 30, "words");
+_Static_assert(sizeof(kernel) == 4 * 58 && sizeof(scan_task) == 4 * 34, "words");
+
+/* Bits of `rare`: one word says that a scan has nothing to do but latch, run and write. Those of the
+ * kernel are Python's to set, which also counts mails and forces and places the trace; NESTED is the
+ * sequence counter's lowest bit, odd while a scan of lower priority is interrupted. */
+enum { NESTED = 1, MAILS = 2, FORCES = 4, TRACE = 8, ANALOGUE = 16, FIRST = 32 };
 
 enum { MAGIC = 0x544B5441, GUARD_US = 500 };
+#define NO_END 0xFFFFFFFF
+/* Where no SINGLE, watchdog or end asks for more, the general way of the alarm is taken this often. */
+enum { PAUSE_US = 50000 };
+/* Nearer than this an alarm may have passed before it was set. */
+enum { NEAR_US = 50 };
 /* Why it has stopped. */
 enum { BY_PYTHON = 1, HEARTBEAT, SOFT_RESET, HARD_FAULT, ALL_FAULTED, AT_END };
 enum { WATCHDOG = 8, OVERRUN = 9 }; /* docs/faults.md */
@@ -184,26 +218,28 @@ enum {
     LATENCY_LAST, LATENCY_MIN, LATENCY_MAX, EXEC_TOTAL = 12, HISTOGRAM = 14, BUCKETS = 24
 };
 
+/* Logical clock of its latest release. */
+#define RELEASE(t) U64((t)->record + 152)
+
 /* Timer registers (RP2040 data sheet 4.6.5, RP2350 data sheet 12.8.5: another base, INTR 8 higher). */
 #define TIMERAWL(k) REG((k)->timer + 0x28)
 #define TIMERAWH(k) REG((k)->timer + 0x24)
-#define ALARM(k) REG((k)->timer + 0x10 + 4 * (k)->alarm)
+enum { ALARM_NUMBER = 1, ALARM_BIT = 1 << ALARM_NUMBER, ALARM_IRQ = ALARM_NUMBER };
+#define ALARM(k) REG((k)->timer + 0x10 + 4 * ALARM_NUMBER)
 #define ARMED(k) REG((k)->timer + 0x20)
 #define TIMER_INTR(k) REG((k)->timer + 0x34)
 #define TIMER_INTE_SET(k) REG((k)->timer + 0x38 + 0x2000)
 #define TIMER_INTE_CLEAR(k) REG((k)->timer + 0x38 + 0x3000)
-/* Nested vectored interrupt controller and system control block (ARMv6-M, B3.4, B3.2). */
+/* Nested vectored interrupt controller (ARMv6-M, B3.4). */
 #define NVIC_ENABLE REG(0xE000E100)
 #define NVIC_DISABLE REG(0xE000E180)
 #define NVIC_PEND REG(0xE000E200)
 #define NVIC_UNPEND REG(0xE000E280)
-#define VECTORS REG(0xE000ED08)
 
 /* --- outputs ------------------------------------------------------------------------------- */
 
-INLINE void drive_analogue(analogue_output *o, u32 duty)
+SMALL void drive_analogue(analogue_output *o, u32 level)
 {
-    u32 level = duty * o->top / 65535;
     REG(o->compare) = (REG(o->compare) & ~(0xFFFFu << o->shift)) | level << o->shift;
 }
 
@@ -219,7 +255,8 @@ SMALL void write_analogue(mem m, analogue_output **list)
         i64 distance = (value - o->low) * o->sign;
         u32 d = distance < 0 ? 0 : distance > o->span ? o->span : (u32)distance;
         u32 part = d * 255; /* as unscaled() of controller/io.py; spans end at 2^23 */
-        drive_analogue(o, part / o->span * 257 + (part % o->span * 257 + (o->span >> 1)) / o->span);
+        u32 duty = part / o->span * 257 + (part % o->span * 257 + (o->span >> 1)) / o->span;
+        drive_analogue(o, duty * o->top / 65535);
     }
 }
 
@@ -238,8 +275,7 @@ SMALL void make_safe(kernel *k)
     REG(k->gpio_set) = set;
     REG(k->gpio_clear) = clear;
     for (analogue_output **list = k->analogue_outputs; *list; list++)
-        REG((*list)->compare) =
-            (REG((*list)->compare) & ~(0xFFFFu << (*list)->shift)) | (*list)->safe << (*list)->shift;
+        drive_analogue(*list, (*list)->safe);
 }
 
 /* Ends it all: no further release, outputs safe, the vectors as they were. */
@@ -250,23 +286,28 @@ SMALL void stop(kernel *k, u32 why)
     if (k->running) {
         k->running = 0;
         k->stopped = why;
-        TIMER_INTE_CLEAR(k) = 1u << k->alarm;
-        ARMED(k) = 1u << k->alarm;
-        TIMER_INTR(k) = 1u << k->alarm;
+        TIMER_INTE_CLEAR(k) = ALARM_BIT;
+        ARMED(k) = ALARM_BIT;
+        TIMER_INTR(k) = ALARM_BIT;
         u32 spare = 7u << k->spare_irq;
-        NVIC_DISABLE = spare | 1u << k->alarm_irq;
-        NVIC_UNPEND = spare | 1u << k->alarm_irq;
+        NVIC_DISABLE = spare | 1u << ALARM_IRQ;
+        NVIC_UNPEND = spare | 1u << ALARM_IRQ;
         make_safe(k);
-        word *vectors = (word *)(uptr)VECTORS;
-        vectors[16 + k->alarm_irq] = k->vector[0];
-        for (u32 n = 0; n < 3; n++)
-            vectors[16 + k->spare_irq + n] = k->vector[1 + n];
-        vectors[3] = k->vector[4];
+        for (u32 n = 0; n < 5; n++)
+            *k->slot[n] = k->vector[n];
         if (HEADER(k->m, STATE) == 1)
             HEADER(k->m, STATE) = 0;
         k->magic = 0;
     }
     __asm__ volatile("msr primask, %0" :: "r"(interrupts) : "memory");
+}
+
+/* --- time ---------------------------------------------------------------------------------- */
+
+/* Logical time at a tick that is not long before or after k->clock_us. */
+SMALL u64 since_start(kernel *k, u32 tick_us)
+{
+    return k->clock_ns + (i64)(i32)(tick_us - k->clock_us) * 1000;
 }
 
 /* --- one scan ------------------------------------------------------------------------------ */
@@ -285,7 +326,7 @@ SMALL void filtered(input *i, u32 value, u32 now_us)
     }
 }
 
-INLINE void latch_one(kernel *k, mem m, input *i, u32 pins, u32 now_us)
+INLINE void latch_one(mem m, input *i, u32 pins, u32 now_us)
 {
     u32 value = ((pins & i->pin) != 0) ^ i->invert;
     if (value == i->value)
@@ -303,6 +344,12 @@ INLINE void latch_one(kernel *k, mem m, input *i, u32 pins, u32 now_us)
         U8(at) |= bits;
     else
         U8(at) &= ~bits;
+}
+
+ROUTINE void latch(mem m, input **list, u32 pins, u32 now_us)
+{
+    for (input *i; (i = *list); list++)
+        latch_one(m, i, pins, now_us);
 }
 
 SMALL void latch_analogue(kernel *k, mem m, analogue_input **list)
@@ -345,6 +392,7 @@ SMALL void apply_mails(kernel *k, mem m)
             *at++ = *from++;
     }
     k->mails = 0;
+    k->rare &= ~MAILS;
     k->mail_busy = 0;
 }
 
@@ -355,7 +403,7 @@ SMALL void impose(kernel *k, mem m)
         U8(m + f->offset) = (U8(m + f->offset) & ~f->mask) | f->value;
 }
 
-INLINE void write_outputs(kernel *k, mem m, output **list)
+ROUTINE void write_outputs(kernel *k, mem m, output **list)
 {
     u32 set = 0, clear = 0;
     for (output *o; (o = *list); list++) {
@@ -371,11 +419,18 @@ INLINE void write_outputs(kernel *k, mem m, output **list)
     REG(k->gpio_clear) = clear;
 }
 
+/* The next alarm takes the general way. */
+INLINE void forget_soonest(kernel *k)
+{
+    *(scan_task *volatile *)&k->soonest = 0;
+}
+
 /* The task is no longer released; its outputs go to their safe states, image and pins. */
 SMALL void end_task(kernel *k, scan_task *t, u32 code, u32 position)
 {
     mem m = k->m;
     t->faulted = 1;
+    forget_soonest(k);
     t->pending = 0;
     U32(t->record + 4 * TASK_STATE) = 2;
     U32(t->record + 4 * TASK_FAULT) = code;
@@ -393,7 +448,7 @@ SMALL void end_task(kernel *k, scan_task *t, u32 code, u32 position)
             if (c->mask) {
                 analogue_output *o = (analogue_output *)(uptr)c->value;
                 o->dead = 1;
-                REG(o->compare) = (REG(o->compare) & ~(0xFFFFu << o->shift)) | o->safe << o->shift;
+                drive_analogue(o, o->safe);
             } else {
                 output *o = (output *)(uptr)c->value;
                 o->dead = 1;
@@ -442,31 +497,91 @@ SMALL void sample(kernel *k, scan_task *t, trace *r)
         r->state = --r->after ? 2 : 3;
 }
 
+/* The middle of a scan that has more to do. Returns how far the sequence counter is to move at its
+ * end, 0 when the kernel was stopped meanwhile. */
+SMALL u32 scan_with_more(kernel *k, scan_task *t, u32 released_us, u32 rare, u64 released_ns)
+{
+    mem m = k->m;
+    i64 outer_now = NOW(m);
+    i32 outer_steps = STEPS(m);
+    NOW(m) = released_ns;
+    RELEASE(t) = released_ns;
+    if (rare & MAILS)
+        apply_mails(k, m);
+    u32 pins = REG(k->gpio_in);
+    if (t->inputs)
+        latch(m, t->inputs, pins, released_us);
+    latch_analogue(k, m, t->analogue_inputs);
+    if (rare & FORCES)
+        impose(k, m);
+    u32 code = takt_enter(m, t->number);
+    if (code)
+        end_task(k, t, code, FAULT_AT(m));
+    if (rare & FORCES)
+        impose(k, m);
+    if (!k->running)
+        return 0;
+    if (t->outputs)
+        write_outputs(k, m, t->outputs);
+    write_analogue(m, t->analogue_outputs);
+    if (rare & TRACE)
+        sample(k, t, k->trace);
+    if (rare & FIRST) {
+        t->rare &= ~FIRST;
+        U32(t->record + 4 * EXEC_MIN) = U32(t->record + 4 * LATENCY_MIN) = 0xFFFFFFFF;
+    }
+    if (!(rare & NESTED))
+        return 1;
+    /* The task that was interrupted goes on with its own, and the counter stays odd. */
+    NOW(m) = outer_now;
+    STEPS(m) = outer_steps;
+    return 2;
+}
+
+/* Overrun, or watchdog: how long it took from its release, and by itself. */
+SMALL void late(kernel *k, scan_task *t, u32 all_us, u32 exec_us)
+{
+    u32 why = 0;
+    if (t->kind % FAR && all_us > t->interval_us) {
+        U32(t->record + 4 * OVERRUNS)++;
+        if (t->on_overrun)
+            why = OVERRUN;
+    }
+    if (t->watchdog_us && exec_us > t->watchdog_us)
+        why = WATCHDOG;
+    if (!why || t->faulted)
+        return;
+    U32(t->record)--; /* the record of the fault names this scan */
+    end_task(k, t, why, 0);
+    U32(t->record)++;
+    if (t->outputs)
+        write_outputs(k, k->m, t->outputs);
+    write_analogue(k->m, t->analogue_outputs);
+}
+
 /* Counts the scan: docs/image.md, the task record. */
 INLINE void count_scan(scan_task *t, u32 exec_us, u32 latency_us)
 {
     u32 *r = (u32 *)t->record;
-    u32 scans = r[SCANS];
-    r[SCANS] = scans + 1;
+    r[SCANS]++;
     r[EXEC_LAST] = exec_us;
-    r[LATENCY_LAST] = latency_us;
-    if (!scans || exec_us < r[EXEC_MIN])
+    if (unlikely(exec_us < r[EXEC_MIN]))
         r[EXEC_MIN] = exec_us;
-    if (exec_us > r[EXEC_MAX])
+    if (unlikely(exec_us > r[EXEC_MAX]))
         r[EXEC_MAX] = exec_us;
-    if (!scans || latency_us < r[LATENCY_MIN])
+    r[LATENCY_LAST] = latency_us;
+    if (unlikely(latency_us < r[LATENCY_MIN]))
         r[LATENCY_MIN] = latency_us;
-    if (latency_us > r[LATENCY_MAX])
+    if (unlikely(latency_us > r[LATENCY_MAX]))
         r[LATENCY_MAX] = latency_us;
     u32 low = r[EXEC_TOTAL] + exec_us;
-    r[EXEC_TOTAL + 1] += low < exec_us;
     r[EXEC_TOTAL] = low;
-    u32 bucket = HISTOGRAM;
-    while (latency_us && bucket < HISTOGRAM + BUCKETS - 1) {
-        latency_us >>= 1;
-        bucket++;
-    }
-    r[bucket]++;
+    if (unlikely(low < exec_us))
+        r[EXEC_TOTAL + 1]++;
+    r += HISTOGRAM;
+    for (u32 *last = r + BUCKETS - 1; latency_us && r < last; latency_us >>= 1)
+        r++;
+    ++*r;
 }
 
 ROUTINE void scan(kernel *k, scan_task *t)
@@ -479,99 +594,92 @@ ROUTINE void scan(kernel *k, scan_task *t)
     t->pending = 0;
     __asm__ volatile("cpsie i" ::: "memory");
     u32 start_us = TIMERAWL(k);
-    t->started_us = start_us;
-    t->running = 1;
-    u32 sp = (u32)(uptr)__builtin_frame_address(0);
-    if (sp < k->stack_low)
-        k->stack_low = sp;
-    i64 outer_now = NOW(m);
-    i32 outer_steps = STEPS(m);
-    u32 depth = k->depth++;
-    HEADER(m, SEQUENCE)++;
-    NOW(m) = released_ns;
-    U64(t->record + 152) = released_ns;
-    if (k->mails)
-        apply_mails(k, m);
-    u32 pins = REG(k->gpio_in);
-    for (input **list = t->inputs; *list; list++)
-        latch_one(k, m, *list, pins, released_us);
-    if (*t->analogue_inputs)
-        latch_analogue(k, m, t->analogue_inputs);
-    if (k->forces)
-        impose(k, m);
-    u32 code = takt_enter(m, t->number);
-    if (unlikely(code))
-        end_task(k, t, code, FAULT_AT(m));
-    if (k->forces)
-        impose(k, m);
-    if (unlikely(!k->running))
-        return; /* it was stopped in the middle of this scan: the outputs stay safe */
-    write_outputs(k, m, t->outputs);
-    if (*t->analogue_outputs)
-        write_analogue(m, t->analogue_outputs);
-    if (unlikely(depth)) { /* the task that was interrupted goes on with its own */
-        NOW(m) = outer_now;
-        STEPS(m) = outer_steps;
+    t->running = start_us | 1;
+    u32 sequence = HEADER(m, SEQUENCE), step = 1;
+    u32 rare = k->rare | t->rare | (sequence & NESTED);
+    HEADER(m, SEQUENCE) = sequence | 1;
+    __asm__ volatile("" ::: "memory"); /* who interrupts from here on gives back what it changes */
+    if (unlikely(rare)) {
+        step = scan_with_more(k, t, released_us, rare, released_ns);
+        if (!step)
+            return;
+    } else {
+        NOW(m) = released_ns;
+        RELEASE(t) = released_ns;
+        u32 pins = REG(k->gpio_in);
+        if (t->inputs)
+            latch(m, t->inputs, pins, released_us);
+        u32 code = takt_enter(m, t->number);
+        if (unlikely(code))
+            end_task(k, t, code, FAULT_AT(m));
+        if (unlikely(!k->running))
+            return; /* it was stopped in the middle of this scan: the outputs stay safe */
+        if (t->outputs)
+            write_outputs(k, m, t->outputs);
     }
-    HEADER(m, SEQUENCE) = (HEADER(m, SEQUENCE) + 1) & 0x3FFFFFFF;
-    k->depth = depth;
-    if (k->trace)
-        sample(k, t, k->trace);
+    __asm__ volatile("" ::: "memory");
+    HEADER(m, SEQUENCE) = (HEADER(m, SEQUENCE) + step) & 0x3FFFFFFF;
     t->running = 0;
-    u32 end_us = TIMERAWL(k), exec_us = end_us - start_us;
-    i32 latency_us = start_us - released_us;
-    count_scan(t, exec_us, latency_us < 0 ? 0 : latency_us);
-    u32 why = 0;
-    if (t->interval_us && end_us - released_us > t->interval_us) {
-        U32(t->record + 4 * OVERRUNS)++;
-        if (t->on_overrun)
-            why = OVERRUN;
-    }
-    if (t->watchdog_us && exec_us > t->watchdog_us)
-        why = WATCHDOG;
-    if (unlikely(why) && !t->faulted) {
-        U32(t->record)--; /* the record of the fault names this scan */
-        end_task(k, t, why, 0);
-        U32(t->record)++;
-        write_outputs(k, m, t->outputs);
-        write_analogue(m, t->analogue_outputs);
-    }
+    u32 end_us = TIMERAWL(k);
+    count_scan(t, end_us - start_us, start_us - released_us);
+    if (unlikely(end_us - released_us > t->limit_us))
+        late(k, t, end_us - released_us, end_us - start_us);
 }
 
 /* --- releases ------------------------------------------------------------------------------ */
 
-/* Run by spare interrupt `level`: all that is pending there, in the order of priority. */
-HIDDEN void takt_level(kernel *k, u32 level)
+/* What is pending of a level, in the order of priority. */
+SMALL void scan_level(kernel *k, scan_task *first)
 {
-    scan_task *t = k->task, *end = t + k->tasks;
-    while (t < end) {
-        if (t->level == level && t->pending) {
+    for (scan_task *t = first; t;)
+        if (t->pending) {
             scan(k, t);
             if (!k->running)
                 return;
-            t = k->task;
+            t = first;
         } else
-            t++;
-    }
+            t = t->further;
 }
 
-INLINE void release(kernel *k, scan_task *t)
+/* Run by a spare interrupt, which is pending again when there was a release meanwhile. */
+HANDLER void takt_level(kernel *k, scan_task *first)
+{
+    if (unlikely(first->further != 0))
+        scan_level(k, first);
+    else if (first->pending)
+        scan(k, first);
+}
+
+INLINE void release(scan_task *t)
 {
     t->pending = 1;
-    NVIC_PEND = 1u << (k->spare_irq + t->level);
+    NVIC_PEND = t->spare_bit;
+}
+
+/* A PLAIN task that is due and not pending. */
+INLINE void release_plain(scan_task *t, u32 next_us)
+{
+    release(t);
+    t->released_us = next_us;
+    t->next_us = next_us + t->interval_us;
+    t->released_ns += t->interval_ns;
+}
+
+/* Logical time of the latest release on the grid. */
+INLINE u64 *grid_of(scan_task *t)
+{
+    return t->single_mask ? &t->grid_ns : &t->released_ns;
 }
 
 /* What is due up to now; the latest release counts, those before it are skipped. While its SINGLE
  * is 1 a task is released by edges alone. */
-INLINE void due(kernel *k, scan_task *t, u32 now_us)
+SMALL void due(scan_task *t, u32 now_us)
 {
-    u32 missed = t->pending, by_edge = t->single_mask && t->level_before;
+    u32 missed = t->pending, by_edge = t->single_mask && t->level_before, at_us;
+    u64 *grid_ns = grid_of(t);
     do {
-        if (likely(!by_edge)) {
-            t->released_us = t->next_us;
-            t->released_ns = t->next_ns;
-        }
-        t->next_ns += t->interval_ns;
+        at_us = t->next_us;
+        *grid_ns += t->interval_ns;
         t->next_us += t->interval_us;
         t->next_rest += t->interval_rest;
         if (t->next_rest >= 1000) {
@@ -579,12 +687,18 @@ INLINE void due(kernel *k, scan_task *t, u32 now_us)
             t->next_us++;
         }
         missed++;
-    } while ((i32)(now_us - t->next_us) >= 0);
-    if (unlikely(by_edge))
+    } while (t->kind != FAR && (i32)(now_us - t->next_us) >= 0);
+    if (by_edge)
         return;
-    if (unlikely(--missed))
-        U32(t->record + 4 * SKIPPED) += missed;
-    release(k, t);
+    t->released_us = at_us;
+    t->released_ns = *grid_ns;
+    U32(t->record + 4 * SKIPPED) += missed - 1;
+    release(t);
+}
+
+SMALL u32 is_far_away(kernel *k, scan_task *t)
+{
+    return (i64)(*grid_of(t) + t->interval_ns - k->clock_ns) >> 40 > 0;
 }
 
 /* SINGLE: a task is released by a rising edge of its BOOL (IEC 61131-3:2013, table 63). */
@@ -592,70 +706,104 @@ SMALL void look(kernel *k, scan_task *t, u32 now_us)
 {
     mem m = k->m;
     u32 pins = REG(k->gpio_in);
-    for (input **list = t->inputs; *list; list++)
-        if ((*list)->offset == t->single)
-            latch_one(k, m, *list, pins, now_us);
+    input **list = t->inputs;
+    for (input *one[2] = { 0, 0 }; list && (one[0] = *list); list++)
+        if (one[0]->offset == t->single)
+            latch(m, one, pins, now_us);
     u32 level = (U8(m + t->single) & t->single_mask) != 0;
     if (level && !t->level_before && !t->faulted) {
         if (t->pending)
             U32(t->record + 4 * SKIPPED)++;
         t->released_us = now_us;
-        t->released_ns = (u64)(now_us - k->start_us) * 1000;
-        release(k, t);
+        t->released_ns = since_start(k, now_us);
+        release(t);
     }
     t->level_before = level;
 }
 
-HIDDEN void takt_alarm(kernel *k)
+/* Heartbeat, watchdog, every SINGLE. Returns when to look again, 0 when the kernel has stopped. */
+SMALL u32 guard(kernel *k, u32 now_us)
 {
-    TIMER_INTR(k) = 1u << k->alarm;
+    u32 pause_us = k->watchdog ? GUARD_US : PAUSE_US, in_time = 1;
+    k->clock_ns = since_start(k, now_us);
+    k->clock_us = now_us;
+    k->near_end = k->clock_ns + 2000ull * PAUSE_US >= k->until_ns;
+    if (k->heartbeat != k->heartbeat_seen) {
+        k->heartbeat_seen = k->heartbeat;
+        k->heartbeat_us = now_us;
+    } else if (now_us - k->heartbeat_us > k->patience_us) {
+        stop(k, HEARTBEAT);
+        return 0;
+    }
+    for (scan_task *t = k->task, *end = t + k->tasks; t < end; t++) {
+        if (t->single_mask) {
+            look(k, t, now_us);
+            pause_us = GUARD_US;
+        }
+        if (t->running && now_us - t->running > 1000000)
+            in_time = 0;
+    }
+    if (k->watchdog && in_time)
+        REG(k->watchdog) = k->watchdog_load;
+    return pause_us;
+}
+
+/* The general way of the alarm: all that may be due. Leaves to takt_alarm what it may do alone. */
+SMALL void alarm_for_all(kernel *k)
+{
     scan_task *end = k->task + k->tasks;
     for (;;) {
-        u32 now_us = TIMERAWL(k), next_us = k->guard_us, any = 0;
-        /* A little early, so that it needs no alarm of its own beside that of a fast task. */
-        if ((i32)(now_us - next_us) >= -GUARD_US / 2) {
-            next_us = k->guard_us = now_us + GUARD_US;
-            if (!(REG(k->telltale) & k->telltale_mask)) {
-                stop(k, SOFT_RESET);
-                return;
-            }
-            if (k->heartbeat != k->heartbeat_seen) {
-                k->heartbeat_seen = k->heartbeat;
-                k->heartbeat_us = now_us;
-            } else if (now_us - k->heartbeat_us > k->patience_us) {
-                stop(k, HEARTBEAT);
-                return;
-            }
-            u32 in_time = 1;
-            for (scan_task *t = k->task; t < end; t++) {
-                if (t->single_mask)
-                    look(k, t, now_us);
-                if (t->running && now_us - t->started_us > 1000000)
-                    in_time = 0;
-            }
-            if (k->watchdog && in_time)
-                REG(k->watchdog) = k->watchdog_load;
+        if (!(REG(k->telltale) & k->telltale_mask)) {
+            stop(k, SOFT_RESET);
+            return;
         }
+        u32 now_us = TIMERAWL(k), any = 0, ended = !k->releases_left;
+        /* A little early, so that it needs no alarm of its own beside that of a fast task. */
+        if ((i32)(now_us - k->guard_us) >= -GUARD_US / 2) {
+            u32 pause_us = guard(k, now_us);
+            if (!pause_us)
+                return;
+            k->guard_us = now_us + pause_us;
+        }
+        u32 near_end = k->near_end | (k->releases_left != NO_END);
+        scan_task *soonest = 0;
+        u32 others_us = k->guard_us;
         for (scan_task *t = k->task; t < end; t++) {
-            if (!t->interval_us || t->faulted)
+            u32 kind = t->kind;
+            if (!kind || t->faulted || (kind == FAR && is_far_away(k, t)))
                 continue;
-            if ((i32)(now_us - t->next_us) >= 0) {
-                if (unlikely(t->next_ns >= k->until_ns)) {
+            u32 next_us = t->next_us;
+            if ((i32)(now_us - next_us) >= 0) {
+                if (near_end && (ended || *grid_of(t) + t->interval_ns >= k->until_ns)) {
                     k->releases_left = 0;
                     continue;
                 }
                 any = 1;
-                due(k, t, now_us);
-            }
-            if ((i32)(t->next_us - next_us) < 0)
+                if (kind == PLAIN && !t->pending)
+                    release_plain(t, next_us);
+                if ((i32)(now_us - t->next_us) >= 0)
+                    due(t, now_us);
+                if (kind == FAR)
+                    continue;
                 next_us = t->next_us;
+            }
+            if (kind == PLAIN && !soonest) {
+                soonest = t;
+                continue;
+            }
+            if (kind == PLAIN && (i32)(next_us - soonest->next_us) < 0) {
+                next_us = soonest->next_us;
+                soonest = t;
+            }
+            if ((i32)(next_us - others_us) < 0)
+                others_us = next_us;
         }
         if (any) {
             HEADER(k->m, RELEASES)++;
-            if (k->releases_left != 0xFFFFFFFF)
+            if (k->releases_left != NO_END)
                 k->releases_left--;
         }
-        if (unlikely(!k->releases_left) && !any) {
+        if (!k->releases_left && !any) {
             /* The last scans have ended before this: they have the higher claim to run. */
             u32 busy = 0;
             for (scan_task *t = k->task; t < end; t++)
@@ -665,12 +813,53 @@ HIDDEN void takt_alarm(kernel *k)
                 return;
             }
         }
+        u32 next_us = now_us + GUARD_US;
+        if ((i32)(others_us - next_us) < 0)
+            next_us = others_us;
+        if (soonest) {
+            if ((i32)(soonest->next_us - next_us) < 0)
+                next_us = soonest->next_us;
+            if (near_end)
+                soonest = 0;
+        }
+        k->soonest = soonest;
+        k->others_us = others_us;
         ALARM(k) = next_us;
         if ((i32)(next_us - TIMERAWL(k)) > 0)
             return;
-        ARMED(k) = 1u << k->alarm; /* it would only match after the timer's next round */
-        TIMER_INTR(k) = 1u << k->alarm;
+        ARMED(k) = ALARM_BIT; /* it would only match after the timer's next round */
+        TIMER_INTR(k) = ALARM_BIT;
     }
+}
+
+/* As a rule one task is due, on its grid of whole µs, and nothing else; or nothing, and it is only
+ * time to see whether MicroPython was reset. */
+HANDLER void takt_alarm(kernel *k)
+{
+    TIMER_INTR(k) = ALARM_BIT;
+    u32 now_us = TIMERAWL(k);
+    scan_task *t = k->soonest;
+    i32 ahead_us = k->others_us - now_us;
+    if (!(REG(k->telltale) & k->telltale_mask) || ahead_us <= 0 || !t)
+        goto all;
+    u32 next_us = t->next_us;
+    if ((i32)(next_us - now_us) <= 0) {
+        if (t->pending)
+            goto all;
+        release_plain(t, next_us);
+        next_us = t->next_us;
+        HEADER(k->m, RELEASES)++;
+    }
+    if ((i32)(next_us - now_us) < ahead_us)
+        ahead_us = next_us - now_us;
+    if (ahead_us > GUARD_US)
+        ahead_us = GUARD_US;
+    if (ahead_us > NEAR_US) {
+        ALARM(k) = now_us + ahead_us;
+        return;
+    }
+all:
+    alarm_for_all(k);
 }
 
 HIDDEN void takt_hard_fault(kernel *k)
@@ -681,58 +870,54 @@ HIDDEN void takt_hard_fault(kernel *k)
 
 /* Interrupts come here. The word behind them holds the kernel's address: it is set in the copy. */
 __asm__(".section .text.takt_irq, \"ax\", %progbits\n .balign 4\n .thumb\n"
-        ".thumb_func\n takt_alarm_irq: push {r4, lr}\n ldr r0, takt_context\n bl takt_alarm\n"
-        "pop {r4, pc}\n"
-        ".thumb_func\n takt_level_0_irq: movs r1, #0\n b 1f\n"
-        ".thumb_func\n takt_level_1_irq: movs r1, #1\n b 1f\n"
-        ".thumb_func\n takt_level_2_irq: movs r1, #2\n"
-        "1: push {r4, lr}\n ldr r0, takt_context\n bl takt_level\n pop {r4, pc}\n"
+        ".thumb_func\n takt_alarm_irq: ldr r0, takt_context\n b takt_alarm\n"
+        ".thumb_func\n takt_level_0_irq: ldr r0, takt_context\n ldr r1, [r0, #68]\n b takt_level\n"
+        ".thumb_func\n takt_level_1_irq: ldr r0, takt_context\n ldr r1, [r0, #72]\n b takt_level\n"
+        ".thumb_func\n takt_level_2_irq: ldr r0, takt_context\n ldr r1, [r0, #76]\n b takt_level\n"
         /* The handler that was there goes on, with the stack as it found it. */
         ".thumb_func\n takt_hard_fault_irq: push {r4, lr}\n ldr r4, takt_context\n mov r0, r4\n"
         "bl takt_hard_fault\n ldr r0, takt_chain\n pop {r4}\n pop {r1}\n mov lr, r1\n bx r0\n"
-        ".balign 4\n takt_context: .word 0\n takt_chain: .word 0\n .text\n");
-extern const u8 takt_alarm_irq[], takt_level_0_irq[], takt_level_1_irq[], takt_level_2_irq[];
-extern const u8 takt_hard_fault_irq[], takt_context[], takt_chain[], takt_end[];
+        ".balign 4\n takt_context: .word 0\n takt_chain: .word 0\n"
+        "takt_ways: .byte takt_context - takt_alarm_irq, takt_context - takt_level_0_irq,"
+        "takt_context - takt_level_1_irq, takt_context - takt_level_2_irq,"
+        "takt_context - takt_hard_fault_irq\n .balign 4\n .text\n");
+extern const u32 takt_context[]; /* and takt_chain */
+extern const u8 takt_ways[], takt_end[];
 uptr takt_entry(void *self, uptr n_args, uptr n_kw, const uptr *args);
 
-/* Where a label of this code lies in the copy; a handler's address has bit 0 set. */
 #define CODE_BASE ((u32)(uptr)takt_entry & ~1u)
-#define COPIED(label) (k->code + ((u32)(uptr)(label) & ~1u) - CODE_BASE)
 
+/* Runs in the copy of the code. */
 SMALL void start(kernel *k)
 {
-    u32 handlers[5] = { COPIED(takt_alarm_irq), COPIED(takt_level_0_irq), COPIED(takt_level_1_irq),
-                        COPIED(takt_level_2_irq), COPIED(takt_hard_fault_irq) };
-    word *vectors = (word *)(uptr)VECTORS;
-    k->vector[0] = vectors[16 + k->alarm_irq];
-    for (u32 n = 0; n < 3; n++)
-        k->vector[1 + n] = vectors[16 + k->spare_irq + n];
-    k->vector[4] = vectors[3];
-    REG(COPIED(takt_context)) = (u32)(uptr)k;
-    REG(COPIED(takt_chain)) = k->vector[4];
+    word *context = (word *)takt_context;
+    PLACE(context); /* not the constant that it was in the original */
+    context[0] = (u32)(uptr)k;
+    context[1] = *k->slot[4];
+    for (u32 n = 0; n < 5; n++) {
+        k->vector[n] = *k->slot[n];
+        *k->slot[n] = ((u32)(uptr)context - takt_ways[n]) | 1;
+    }
     u32 now_us = TIMERAWL(k), first_us = now_us + 1000;
-    k->start_us = first_us;
-    for (u32 n = 0; n < k->tasks; n++) {
-        k->task[n].next_us = first_us;
-        k->task[n].next_rest = 0;
-        k->task[n].next_ns = 0;
+    k->start_us = k->clock_us = first_us;
+    for (scan_task *t = k->task, *end = t + k->tasks; t < end; t++) {
+        t->next_us = first_us;
+        t->released_ns = t->grid_ns = -t->interval_ns;
     }
     k->heartbeat_seen = k->heartbeat;
     k->heartbeat_us = now_us;
     k->guard_us = first_us;
+    k->near_end = 1;
+    k->soonest = 0;
     k->magic = MAGIC;
     k->running = 1;
     HEADER(k->m, STATE) = 1;
-    vectors[16 + k->alarm_irq] = handlers[0] | 1;
-    for (u32 n = 0; n < 3; n++)
-        vectors[16 + k->spare_irq + n] = handlers[1 + n] | 1;
-    vectors[3] = handlers[4] | 1;
     /* Priorities are set by kernel.py. */
-    u32 irqs = 7u << k->spare_irq | 1u << k->alarm_irq;
+    u32 irqs = 7u << k->spare_irq | 1u << ALARM_IRQ;
     NVIC_UNPEND = irqs;
     NVIC_ENABLE = irqs;
-    TIMER_INTR(k) = 1u << k->alarm;
-    TIMER_INTE_SET(k) = 1u << k->alarm;
+    TIMER_INTR(k) = ALARM_BIT;
+    TIMER_INTE_SET(k) = ALARM_BIT;
     ALARM(k) = first_us;
 }
 
@@ -743,8 +928,10 @@ SMALL void scan_free(kernel *k)
         scan_task *t = k->task + n;
         if (t->number != k->freewheeling || t->faulted || !k->running)
             continue;
+        __asm__ volatile("cpsid i" ::: "memory");
         t->released_us = TIMERAWL(k);
-        t->released_ns = (u64)(t->released_us - k->start_us) * 1000;
+        t->released_ns = since_start(k, t->released_us);
+        __asm__ volatile("cpsie i" ::: "memory");
         scan(k, t);
     }
 }

@@ -239,4 +239,6 @@ CODES: dict[str, str] = {
     "E0700": "a wire ends nowhere",
     "E0701": "this does not go with the wire",
     "E0702": "plant and bench do not fit",
+    # E0800-E0849: machine code
+    "E0800": "the tasks need more stack than the board has",
 }

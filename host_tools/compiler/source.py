@@ -30,6 +30,11 @@ class Source:
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
 
+    def line_start(self, line: int) -> int:
+        """The offset of 1-based `line`; the end of the text where there is no such line."""
+        self.line_col(0)
+        return self._starts[line - 1] if 1 <= line <= len(self._starts) else len(self.text)
+
     def line_text(self, line: int) -> str:
         """The text of 1-based `line`, without its end of line."""
         self.line_col(0)

@@ -139,7 +139,7 @@ def build_module(
     program: ir.Program, names: list[str], architecture: str, kernel: bool = False
 ) -> Module:
     """Module `program`, with the scan kernel or without; `names` are the sources' names as a fault
-    shows them. Raises Failure, also where the board has not enough stack."""
+    shows them. Raises Failure."""
     source = _MODULE.format(sources=", ".join(names), fault_at=FAULT_AT, fault_end=FAULT_AT + 4)
     for number, task in enumerate(program.tasks):
         name = "".join(c if c.isprintable() else "?" for c in task.name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 
-from host_tools.failure import Failure
 from host_tools.record import field, record
 
 STACK = 7936
@@ -35,12 +34,13 @@ class Function:
 @record(frozen=True)
 class Depth:
     """`total` of `room` bytes at the worst; `scan` of them for one scan, `chain` its deepest calls
-    with their frames."""
+    with their frames; `levels` of scans interrupt each other."""
 
     total: int
     room: int
     scan: int
     chain: tuple[tuple[str, int], ...]
+    levels: int
 
     def text(self) -> str:
         names = " > ".join(f"{name} {frame}" for name, frame in self.chain)
@@ -175,25 +175,16 @@ def _deepest(
 
 
 def depth_of(elf: bytes, priorities: int) -> Depth:
-    """The worst case of a program with the scan kernel, whose tasks have so many priorities.
-    Raises Failure where it is more than there is."""
+    """The worst case of a program with the scan kernel, whose tasks have so many priorities. It
+    may be more than there is."""
     found = functions(elf)
     by_name = {function.name: at for at, function in found.items()}
     known: dict[int, tuple[int, tuple[int, ...]]] = {}
     level, chain = _deepest(by_name["takt_level"], found, known)
     alarm, _ = _deepest(by_name["takt_alarm"], found, known)
-    entry = 8 + _EXCEPTION  # the stub of an interrupt pushes two registers
+    entry = _EXCEPTION  # the stubs push nothing
     levels = max(1, min(_LEVELS, priorities))
     total = levels * (entry + level) + entry + alarm
     room = STACK - PYTHON
     names = tuple((found[at].name, found[at].frame) for at in chain)
-    depth = Depth(total, room, level, names)
-    if total > room:
-        raise Failure(
-            f"the tasks may need {total} bytes of stack, and {room} are there",
-            f"{levels} levels of tasks can interrupt each other, each as deep as: "
-            + " > ".join(f"{name} ({frame})" for name, frame in names)
-            + "; make strings and structures that are passed by value smaller, or calls less "
-            "deep, or use --engine python",
-        )
-    return depth
+    return Depth(total, room, level, names, levels)

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from host_tools.pico.errors import PicoError
+from host_tools.pico.faults import Faults
 from host_tools.pico.flash import FLASH_BYTES, files_in, with_files
 from host_tools.pico.i2c import I2cBus
 from host_tools.pico.pads import read_outputs_back
 from host_tools.pico.pio import PioBlocks
 from host_tools.pico.repl import RawRepl
 from host_tools.pico.spi import SpiBus, SpiDevice
+from host_tools.pico.timer import TickAlarm
 from host_tools.pico.uart import Uart
 
 if TYPE_CHECKING:
@@ -72,6 +74,8 @@ class EmulatedPico:
         self._armed: tuple[int, int] | None = None
         self._connected = False
         self._connect_usb()
+        TickAlarm.attach(self.mcu)
+        self._faults = Faults(self.mcu, self._end_batch)
         self._uarts = tuple(Uart.attach(self.mcu, n, self.wake) for n in (0, 1))
         self._i2c = tuple(I2cBus(self.mcu, n) for n in (0, 1))
         self._spi = tuple(SpiBus(self.mcu, n) for n in (0, 1))
@@ -135,8 +139,11 @@ class EmulatedPico:
             self._clock.tick(self._clock.nanos_to_next_alarm)
             return 0, 0
         before = core.ipsr
+        self._faults.forget()
         cycles = core.execute_instruction()
         self._clock.tick(cycles * _CYCLE_NS)
+        if self._faults.pending:
+            self._faults.enter()
         # An exception is entered before an instruction, and left by one.
         return max(before, core.ipsr) if before == 0 else before, cycles
 
@@ -150,22 +157,27 @@ class EmulatedPico:
         self._event = False
         self._deadline_reached = False
         self._simulator.stopped = False
+        self._faults.forget()
         self._deadline.schedule(virtual_ns)
         try:
             while not self._simulator.stopped:
                 self._execute_batch(self._simulator, 1)
+                if self._faults.pending and self._faults.enter():
+                    self._simulator.stopped = self._deadline_reached or self._event
         finally:
             self._deadline.cancel()
         if not (self._deadline_reached or self._event):
-            pc = self.mcu.core.pc
             raise PicoError(
-                f"the firmware on the emulated Pico stopped at a breakpoint instruction "
-                f"(pc 0x{pc:08x}, {self.time_ns} ns after power-on): it crashed. "
+                f"the firmware on the emulated Pico crashed {self.time_ns} ns after power-on: "
+                f"{self._faults.text()}. "
                 "Its last console output: " + repr(bytes(self._output[-200:]))
             )
 
     def _on_deadline(self) -> None:
         self._deadline_reached = True
+        self._simulator.stopped = True
+
+    def _end_batch(self) -> None:
         self._simulator.stopped = True
 
     # -- power and flash -------------------------------------------------------------------

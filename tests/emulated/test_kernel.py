@@ -9,7 +9,7 @@ import pytest
 
 from host_tools.build import compile
 from host_tools.device_files import runtime_files
-from host_tools.pico import EmulatedPico
+from host_tools.pico import EmulatedPico, PicoError
 from host_tools.pico.board import Edge
 from host_tools.project import load
 from host_tools.remote import staged_files
@@ -167,6 +167,38 @@ def test_ctrl_c_makes_the_outputs_safe(pico_uf2: Path, files: dict[str, bytes]) 
     assert last_ms is not None
     assert last_ms < 100
     assert bench.is_safe()
+
+
+DIE = """\
+import micropython
+@micropython.asm_thumb
+def die(r0):
+    {}
+die({})
+"""
+
+
+@pytest.mark.parametrize(
+    ("instruction", "argument", "cause"),
+    [
+        ("data(2, 0xde00)", 0, "an undefined instruction"),
+        ("data(2, 0xbe00)", 0, "a breakpoint instruction"),
+        ("ldr(r0, [r0, 0])", 0x20000001, "a word is not aligned at 0x20000001"),
+        ("ldr(r0, [r0, 0])", 0x30000000, "no memory at 0x30000000"),
+        ("str(r0, [r0, 0])", 0x60000000, "no memory at 0x60000000"),
+    ],
+)
+def test_a_hard_fault_of_python_makes_the_outputs_safe(
+    instruction: str, argument: int, cause: str, pico_uf2: Path, files: dict[str, bytes]
+) -> None:
+    bench = Bench(pico_uf2, files)
+    assert bench.board.raw_exec(LEFT_ALONE) == (b"", b"")
+    lamp = bench.board.capture(LAMP)
+    with pytest.raises(PicoError, match=f"{cause} .*HardFault handler gave up"):
+        bench.board.raw_exec(DIE.format(instruction, argument))
+    # MicroPython's own handler, to which the kernel's goes on, is a breakpoint: the core is dead.
+    assert bench.is_safe()
+    assert bench.board.time_ns - lamp[-1].time_ns < 100 * MS
 
 
 FAULTS = """\

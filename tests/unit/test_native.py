@@ -201,9 +201,9 @@ def test_the_depth_of_the_stack_is_known(tmp_path: Path) -> None:
         depths.append(depth.scan)
     assert depths[1] - depths[0] >= 120
     program = compiled("deep", DEEP.format(length=4000), tmp_path)
-    with pytest.raises(Failure, match="bytes of stack") as failed:
-        build_module(program.ir, program.source_names, "armv6m", True)
-    assert "takt_level" in failed.value.help
+    depth = build_module(program.ir, program.source_names, "armv6m", True).depth
+    assert depth is not None
+    assert depth.total > depth.room
     # Without the kernel the stack is Python's matter.
     assert build_module(program.ir, program.source_names, "armv6m", False).depth is None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from host_tools.build import Rejected, compile
 from host_tools.build import check as check_project
 from host_tools.compiler.source import Source, Span
 from host_tools.project import load
@@ -29,6 +30,10 @@ def test_one_mistake_is_one_diagnostic(case: Case, tmp_path: Path) -> None:
         return Span(whole, span.start + shift, span.end + shift)
 
     found = check_project(load(tmp_path)).diagnostics
+    if case.code and not found:  # it shows when machine code is made
+        with pytest.raises(Rejected) as rejected:
+            compile(load(tmp_path)).bundle()
+        found = rejected.value.diagnostics
     places = [
         replace(
             d,
