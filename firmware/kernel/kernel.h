@@ -542,7 +542,7 @@ SMALL u32 scan_with_more(kernel *k, scan_task *t, u32 released_us, u32 rare, u64
 SMALL void late(kernel *k, scan_task *t, u32 all_us, u32 exec_us)
 {
     u32 why = 0;
-    if (t->kind % FAR && all_us > t->interval_us) {
+    if ((t->kind == PLAIN || t->kind == GRID) && all_us > t->interval_us) {
         U32(t->record + 4 * OVERRUNS)++;
         if (t->on_overrun)
             why = OVERRUN;

@@ -76,6 +76,10 @@ class Faults:
         """What has locked the core up."""
         return f"{self._first}, and its HardFault handler gave up: {self._cause}"
 
+    def _pc(self) -> int:
+        # The emulator keeps the Thumb bit of a vector.
+        return int(self._mcu.core.pc) & ~1
+
     def _found(self, cause: str, at: int) -> None:
         if self._at is None:
             self._at = at
@@ -83,14 +87,14 @@ class Faults:
             self._end_batch()
 
     def _on_break(self, _: int) -> None:
-        at = self._mcu.core.pc - 2
+        at = self._pc() - 2
         breakpoint_ = self._mcu.read_uint16(at) >> 8 == 0xBE
         self._found(f"{'a breakpoint' if breakpoint_ else 'an undefined'} instruction", at)
 
     # -- of the emulator's logger ----------------------------------------------------------
 
     def warning(self, component_name: str, message: str) -> None:
-        pc = self._mcu.core.pc
+        pc = self._pc()
         if match := _NO_MEMORY.search(message):
             address = int(match[2], 16)
             if not any(start <= address < end for start, end in _MAPPED):

@@ -96,10 +96,6 @@ def test_a_task_every_100_us_holds_with_64_points(stand: Stand) -> None:
     assert (found["overruns"], found["skipped"]) == (0, 0)
 
 
-@pytest.mark.slow
-@pytest.mark.xfail(
-    reason="853 cycles: 380 of the alarm's interrupt, 440 of the scan's, and a check"
-)
 def test_the_release_of_an_empty_task_costs_no_more_than_400_cycles(stand: Stand) -> None:
     found = empty_release(pico_of(stand), stand)
     assert found["releases"] > 20

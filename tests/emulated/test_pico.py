@@ -300,10 +300,36 @@ def test_the_same_inputs_give_the_same_run(pico_uf2: Path) -> None:
     assert first[1]
 
 
-def test_a_crash_of_the_firmware_is_told(pico: EmulatedPico) -> None:
-    start(pico, "@micropython.asm_thumb\ndef die():\n  data(2, 0xbe00)\ndie()\n")
-    with pytest.raises(PicoError, match="breakpoint"):
+@pytest.mark.parametrize(
+    ("instruction", "argument", "cause"),
+    [
+        ("data(2, 0xbe00)", 0, "a breakpoint instruction at 0x20"),
+        ("data(2, 0xde00)", 0, "an undefined instruction at 0x20"),
+        ("data(2, 0xf7f0, 0xa000)", 0, "an undefined instruction at 0x20"),
+        ("data(2, 0xb100)", 0, "an undefined instruction at 0x20"),
+        ("ldr(r0, [r0, 0])", 0x20000002, "a word is not aligned at 0x20000002 at 0x20"),
+        ("ldr(r0, [r0, 0])", 0x30000000, "no memory at 0x30000000 at 0x20"),
+        ("ldrb(r0, [r0, 0])", 0x60000000, "no memory at 0x60000000 at 0x20"),
+        ("str(r0, [r0, 0])", 0x60000000, "no memory at 0x60000000 at 0x20"),
+    ],
+)
+def test_a_crash_of_the_firmware_is_told(
+    instruction: str, argument: int, cause: str, pico: EmulatedPico
+) -> None:
+    vector = pico.mcu.read_uint32(0x2000000C)
+    text = f"@micropython.asm_thumb\ndef die(r0):\n  {instruction}\ndie({argument})\n"
+    start(pico, text)
+    # MicroPython's handler of hard faults is a breakpoint.
+    with pytest.raises(PicoError, match=f"{cause}.* gave up: a breakpoint instruction"):
         pico.run_for(SECOND_NS)
+    core = pico.mcu.core
+    assert (core.ipsr, core.pc, core.lr) == (3, vector & ~1, 0xFFFFFFF9)
+    # It does not come back from there.
+    with pytest.raises(PicoError, match=cause):
+        pico.run_for(SECOND_NS)
+    pico.reset()
+    pico.boot()
+    assert pico.raw_exec("print(1)") == (b"1\r\n", b"")
 
 
 def test_mpremote_works_over_the_serial_console(pico: EmulatedPico, tmp_path: Path) -> None:
