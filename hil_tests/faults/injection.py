@@ -15,6 +15,7 @@ from host_tools.failure import USAGE, Failure
 
 if TYPE_CHECKING:
     from hil_tests.bench import Bench
+    from hil_tests.faults.bus import FaultyLine
 
 _NOISE_STEP: Duration = "10ms"
 _DRIFT_STEPS = 600  # in the time that `per` is, if they are not too short or long
@@ -52,7 +53,8 @@ class Faults:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._device = bench.dut
+        self.device: Any = bench.dut
+        self._lines: dict[int, FaultyLine] = {}
         self.all: list[Fault] = []
 
     # --- signals -------------------------------------------------------------------------------
@@ -89,7 +91,7 @@ class Faults:
         signal = self._analogue(signal, "drift")
         per_ns = _positive(per)
         text = f"{signal.name} drifts by {by:g}{_unit(signal)} in {duration_text(per_ns)}"
-        transform = transforms.drift(by, per_ns, self._device.time_ns)
+        transform = transforms.drift(by, per_ns, self.device.time_ns)
         step_ns = min(max(per_ns // _DRIFT_STEPS, _SHORTEST_NS), _LONGEST_NS)
         return self._through(signal, text, transform, step_ns)
 
@@ -136,22 +138,22 @@ class Faults:
     def power_cut(self, overflow_in: Duration | None = None) -> Fault:
         """The power is off, until the end of the fault. `overflow_in`: that long after it is back
         the board's counter of microseconds overflows, as it else does after more than an hour."""
-        self._need("power", "whose power can be cut")
-        end = self._device.power_on
+        self.need("power", "whose power can be cut")
+        end = self.device.power_on
         text = "the power is cut"
         if overflow_in is not None:
-            self._need("flash", "with a counter that can be set")
+            self.need("flash", "with a counter that can be set")
             left_ns = _positive(overflow_in)
             text += f"; when it is back the counter overflows in {duration_text(left_ns)}"
 
             def end() -> None:
                 from hil_tests.faults.board_clock import overflow_in as let_overflow
 
-                device: Any = self._device
+                device = self.device
                 device.power_on()
                 let_overflow(device.pico, left_ns)
 
-        self._device.power_cut()
+        self.device.power_cut()
         return self.add(text, end)
 
     def clock_step(self, by: Duration, back: bool = False) -> Fault:
@@ -159,8 +161,8 @@ class Faults:
         What a program calls time must not."""
         from hil_tests.faults.board_clock import step_calendar
 
-        self._need("flash", "with a calendar that can be set")
-        device: Any = self._device
+        self.need("flash", "with a calendar that can be set")
+        device = self.device
         by_ns = _positive(by)
         by_s = by_ns / -1e9 if back else by_ns / 1e9
         step_calendar(device.pico, by_s)
@@ -173,8 +175,8 @@ class Faults:
         it is on again, and the flash is as the cut has left it."""
         from hil_tests.faults.flash import FlashProbe
 
-        self._need("flash", "with a flash that can be looked into")
-        device: Any = self._device
+        self.need("flash", "with a flash that can be looked into")
+        device = self.device
         probe = FlashProbe.of(device.pico)
         probe.cut_next(tear, seed, device.power_cut)
 
@@ -187,18 +189,26 @@ class Faults:
         state = "not begun" if tear is None else f"torn ({tear})"
         return self.add(f"the power is cut in the next flash operation, which is {state}", end)
 
+    def line(self, uart: int = 0) -> FaultyLine:
+        """A serial line of the board, for faults of its frames."""
+        from hil_tests.faults.bus import FaultyLine
+
+        if uart not in self._lines:
+            self._lines[uart] = FaultyLine(self, uart)
+        return self._lines[uart]
+
     # --- the ledger ----------------------------------------------------------------------------
 
     def add(self, text: str, end: Callable[[], None], signal: str | None = None) -> Fault:
         """Note a fault that has just begun; `end` takes it back. For faults of one's own."""
-        span = FaultSpan(self._device.time_ns, text, signal)
-        recording = self._device.recording
+        span = FaultSpan(self.device.time_ns, text, signal)
+        recording = self.device.recording
         recording.faults.append(span)
         recording.acted_ns = span.begin_ns
 
         def ended() -> None:
             end()
-            span.end_ns = self._device.time_ns
+            span.end_ns = self.device.time_ns
             recording.acted_ns = span.end_ns
 
         fault = Fault(span, ended)
@@ -226,13 +236,13 @@ class Faults:
             def again(now_ns: int) -> None:
                 if fault.active:
                     signal.refresh()
-                    self._device.at(now_ns - now_ns % refresh_ns + refresh_ns, again)
+                    self.device.at(now_ns - now_ns % refresh_ns + refresh_ns, again)
 
-            again(self._device.time_ns)
+            again(self.device.time_ns)
         return fault
 
     def _look_at(self, signal: Signal) -> Callable[[int], None]:
-        return lambda time_ns: self._device.at(time_ns, lambda _: signal.refresh())
+        return lambda time_ns: self.device.at(time_ns, lambda _: signal.refresh())
 
     def _signal(self, signal: Signal | str) -> Signal:
         return self._bench.signals[signal] if isinstance(signal, str) else signal
@@ -243,7 +253,8 @@ class Faults:
             raise Failure(f"'{found.name}' is digital: {what} is for analogue signals", "", USAGE)
         return found
 
-    def _need(self, capability: str, which: str) -> None:
+    def need(self, capability: str, which: str) -> None:
+        """Raises Failure where the device has not this capability."""
         if capability not in self._bench.capabilities:
             raise Failure(
                 f"'{self._bench.dut_line.name}' is no device {which}",

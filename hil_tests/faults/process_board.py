@@ -113,7 +113,8 @@ class ProcessBoard:
     @property
     def operations(self) -> list[FlashOperation]:
         """What was done to the flash up to now."""
-        return self._earlier + list(_read_log((self._folder / "log").read_bytes()))
+        log = self._folder / "log"
+        return self._earlier + (list(_read_log(log.read_bytes())) if log.exists() else [])
 
     def flash(self) -> bytes:
         """The content of the flash now."""
@@ -124,6 +125,7 @@ class ProcessBoard:
 
     def close(self) -> None:
         self._end()
+        self._earlier = self.operations
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _start(self, flash: bytes, boot: bool) -> None:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from hil_tests.bench import Bench
+from hil_tests.bench_file import Dut, read_bench
 from hil_tests.devices.pico import PicoDevice
+from hil_tests.faults import Faults
 from hil_tests.instruments.modbus_master import ModbusMaster, ModbusRefusal
 from hil_tests.report.bus_log import frame_texts
 from host_tools.build import compile
@@ -113,3 +116,44 @@ def test_frames_are_recorded_as_they_went(dut: PicoDevice, master: ModbusMaster)
     texts = frame_texts(dut.recording.frames)
     assert "read holding registers" in texts[0]
     assert "1234" in texts[1]
+
+
+def test_faults_of_the_line(dut: PicoDevice, master: ModbusMaster, tmp_path: Path) -> None:
+    (tmp_path / "bench.toml").write_text('[bench]\nname = "station"\n', encoding="utf-8")
+    faults = Faults(Bench(read_bench(tmp_path), Dut("pico", "pico"), dut.program, dut))
+    line = faults.line(0)
+    master.write(1, 55)
+    for make in (
+        lambda: line.silence("to_device"),
+        lambda: line.silence("from_device"),
+        lambda: line.corrupted(bits=1, seed=4, direction="to_device"),
+        lambda: line.corrupted(bits=3, seed=5, direction="from_device"),
+        lambda: line.wrong_crc("to_device"),
+        lambda: line.wrong_crc("from_device"),
+        lambda: line.cut_off(direction="to_device"),
+        lambda: line.cut_off(3, direction="from_device"),
+        lambda: line.late("200ms", direction="to_device"),
+    ):
+        with make() as fault, pytest.raises(AssertionError, match="no answer"):
+            master.read(1)
+        dut.run_for(300_000_000)
+        assert master.read(1) == [55], fault.span.text
+    # Nothing wrong was ever written.
+    with line.corrupted(bits=2, seed=9, direction="to_device"), pytest.raises(AssertionError):
+        master.write(1, 56)
+    assert master.read(1) == [55]
+    with line.late("30ms"):
+        assert master.read(1) == [55]
+    with line.twice("10ms", direction="to_device"):
+        assert master.read(1) == [55]
+        dut.run_for(50_000_000)
+    with line.silence(every=2):
+        heard = 0
+        for _ in range(4):
+            heard += bool(master.exchange(bytes.fromhex("09 03 00 01 00 01 d4 82")))
+        assert 0 < heard < 4
+    assert [f.text for f in dut.recording.faults[:2]] == [
+        "UART 0 is silent to the device",
+        "UART 0 is silent from the device",
+    ]
+    assert all(f.end_ns is not None for f in dut.recording.faults)

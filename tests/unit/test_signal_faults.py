@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hil_tests.bench import Bench
 from hil_tests.expect import expect
 from hil_tests.faults import Faults
+from hil_tests.faults.bus import cut_off, flipped, late, silence, twice, wrong_crc
 from hil_tests.faults.transforms import Bounce, Late, drift, noise, stuck
 from hil_tests.recording import Value
 from host_tools.failure import Failure
@@ -252,3 +253,23 @@ def test_what_cannot_be_is_said() -> None:
         with pytest.raises(Failure, match=text):
             wrong()
     assert bench.dut.recording.faults == []
+
+
+# --- frames ----------------------------------------------------------------------------------
+
+
+@LAW
+@given(st.binary(min_size=4, max_size=256), st.integers(1, 12), st.integers(0, 99))
+def test_frames_are_flipped_cut_and_repeated(frame: bytes, bits: int, seed: int) -> None:
+    ((delay_ns, seen),) = flipped(bits, seed)(7, frame)
+    differing = int.from_bytes(seen, "big") ^ int.from_bytes(frame, "big")
+    assert (delay_ns, len(seen), differing.bit_count()) == (0, len(frame), bits)
+    assert flipped(bits, seed)(7, frame) == [(0, seen)]
+    ((_, spoilt),) = wrong_crc()(1, frame)
+    assert spoilt[:-2] == frame[:-2]
+    assert all(a != b for a, b in zip(spoilt[-2:], frame[-2:], strict=True))
+    assert cut_off(3)(1, frame) == [(0, frame[:3])]
+    assert cut_off(None)(1, frame) == [(0, frame[: len(frame) // 2])]
+    assert twice(5)(1, frame) == [(0, frame), (5, frame)]
+    assert late(5)(1, frame) == [(5, frame)]
+    assert silence()(1, frame) == []
