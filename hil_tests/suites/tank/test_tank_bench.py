@@ -314,6 +314,23 @@ def test_an_alarm_blinks_until_it_is_seen_and_stays_until_it_has_gone(pit: Pit) 
     assert pit.horn.value is False
 
 
+@pytest.mark.parametrize(
+    ("signal", "wrong", "right"),
+    [("low_float", False, True), ("high_float", True, False), ("level", None, 50.0),
+     ("protector_1", False, True), ("protector_2", False, True)],
+)  # fmt: skip
+def test_each_alarm_waits_until_somebody_has_seen_it(
+    pit: Pit, signal: str, wrong: Any, right: Any
+) -> None:
+    pit.signals[signal].set(wrong)
+    pit.clock.until(pit.horn.rises(), timeout="2100ms")
+    expect(pit.horn).stays(True, for_="100ms")
+    pit.signals[signal].set(right)
+    expect(pit.horn).stays(True, for_="100ms")
+    pit.press("acknowledge")
+    assert (pit.horn.value, pit.lamp.value) == (False, False)
+
+
 def test_an_alarm_that_has_gone_stays_until_somebody_has_seen_it(pit: Pit) -> None:
     pit.high_float.set(True)
     expect(pit.horn).rises(within="1100ms", not_before="1045ms")
