@@ -130,8 +130,9 @@ def _outcome(
     _write_bench(bench, project, folder / "bench")
     result = folder / "result.xml"
     command = [
-        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line", "--bench-out=",
-        f"--bench={folder / 'bench' / FILE}", f"--dut={campaign.dut}", f"--junitxml={result}",
+        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line",
+        "--bench-out=", f"--bench={folder / 'bench' / FILE}", f"--dut={campaign.dut}",
+        f"--junitxml={result}",
         *(tests or [str(campaign.suite)]),
     ]  # fmt: skip
     begin = time.monotonic()
