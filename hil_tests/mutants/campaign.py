@@ -18,14 +18,13 @@ from tempfile import TemporaryDirectory
 from hil_tests.bench_file import FILE, BenchFile, read_bench
 from hil_tests.mutants.mutants import Mutant
 from host_tools.compiler.diagnostics import Reporter
-from host_tools.failure import PROGRAM, Failure
+from host_tools.failure import PROGRAM, USAGE, Failure
 from host_tools.project import Project, load
 from host_tools.record import field, record
 from host_tools.wiring.schema import read_toml
 
 TIMEOUT = "(the suite did not end in time)"
 """Stands for the test where a mutant keeps the suite from ending."""
-STOPPED = "(the suite could not run)"
 PATIENCE, SPARE_S = 5.0, 30.0
 """How many times as long as with the sound program a suite may take, and so much more."""
 
@@ -145,7 +144,8 @@ def _outcome(
     seconds = time.monotonic() - begin
     if ran.returncode not in (0, 1) or not result.is_file():
         lines = (ran.stdout + ran.stderr).strip().splitlines() or ["it said nothing"]
-        return _Outcome([], {STOPPED: lines[-1]}, seconds)
+        what = "the program as it is" if mutant is None else f"mutant {mutant.name}"
+        raise Failure(f"pytest cannot run {campaign.suite} with {what}: {lines[-1]}", "", USAGE)
     passed, failed = _results(result, campaign.dut)
     return _Outcome(passed, failed, seconds)
 

@@ -222,6 +222,12 @@ def test_a_suite_that_fails_as_it_is_is_refused(suite: Path) -> None:
         run(campaign, choose(campaign.project, 1))
 
 
+def test_a_suite_that_cannot_run_kills_nothing(suite: Path) -> None:
+    campaign = open_campaign(suite)
+    with pytest.raises(Failure, match=r"pytest cannot run .*suite with the program as it is"):
+        run(campaign, choose(campaign.project, 1), ["no_such_file.py"])
+
+
 def test_a_mutant_that_hangs_is_killed_by_the_time(
     suite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,3 +256,17 @@ def test_mutants_are_listed_and_wrong_arguments_told(
     assert "did you mean 'valve.st'?" in told
     assert main([str(tmp_path / "nowhere")]) == 2
     assert "cannot read" in capsys.readouterr().err
+
+
+# --- the tank ----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_suite_of_the_pump_pit_kills_nine_mutants_of_ten() -> None:
+    place = EXAMPLES.parent / "hil_tests" / "suites" / "tank"
+    campaign = open_campaign(place)
+    mutants = choose(campaign.project, 40, files=["tank.st"])
+    run(campaign, mutants, [str(place), "-x"], tell=lambda verdict: print(report.line(verdict)))
+    print(report.summary(campaign))
+    assert len(campaign.verdicts) == 40
+    assert campaign.killed >= 36
