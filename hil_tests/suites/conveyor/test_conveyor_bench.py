@@ -80,7 +80,7 @@ def test_it_warns_before_it_moves(line: Line) -> None:
 def test_stop_stops_at_once_and_for_good(belt: Line, broken: bool | None) -> None:
     belt.stop_closed.set(broken)
     expect(belt.motor).falls(**CONTACT)
-    expect(belt.green).is_(False)
+    expect(belt.green).is_(False, within="5ms", after=belt.motor.falls())
     belt.press("start")
     belt.clock.run("2100ms")
     assert belt.motor.value is False  # not while it is pressed
@@ -170,7 +170,7 @@ def test_a_jam_stops_the_belt_until_it_is_cleared(belt: Line, faults: Any) -> No
     expect(belt.motor).falls(
         within="3050ms", not_before="2990ms", after=belt.entry_eye.rises(), wait="2s"
     )
-    expect(belt.red).is_(True)
+    expect(belt.red).is_(True, within="5ms", after=belt.motor.falls())
     belt.press("start")
     belt.clock.run("2100ms")
     assert belt.motor.value is False  # it has to be acknowledged
@@ -223,8 +223,8 @@ def test_a_double_part_is_taken_for_one_and_what_is_left_of_it_noticed(
 def test_three_lost_parts_in_a_row_stop_the_belt(belt: Line, faults: Any) -> None:
     with faults.stuck(belt.exit_eye, True):  # dirty: it sees no part leave
         belt.plant.feed(Part(), Part(), Part())
-        expect(belt.red).rises(within="8s", after=belt.motor.rises())
-    assert belt.motor.value is False
+        expect(belt.motor).falls(within="8s", after=belt.motor.rises())
+        expect(belt.red).is_(True, within="5ms", after=belt.motor.falls())
     assert len(belt.plant.arrived) >= 2
     belt.plant.take_off()
     belt.press("acknowledge")
@@ -242,7 +242,7 @@ def test_a_belt_that_stands_is_noticed(belt: Line, faults: Any, what: str) -> No
     faults.plant(what, True)
     # It may run out, and the last pulse may have been a while ago.
     expect(belt.motor).falls(within="1210ms", not_before="980ms")
-    assert belt.red.value is True
+    expect(belt.red).is_(True, within="5ms", after=belt.motor.falls())
 
 
 def test_a_pusher_that_does_not_come_home_stops_the_belt(belt: Line, faults: Any) -> None:
@@ -253,7 +253,7 @@ def test_a_pusher_that_does_not_come_home_stops_the_belt(belt: Line, faults: Any
     expect(belt.motor).falls(
         within="1050ms", not_before="990ms", after=belt.pusher.falls(), wait="1s"
     )
-    assert belt.red.value is True
+    expect(belt.red).is_(True, within="5ms", after=belt.motor.falls())
 
 
 def test_a_part_at_the_eye_while_the_belt_stands_is_no_jam(belt: Line) -> None:

@@ -529,7 +529,7 @@ def test_a_pump_with_a_blocked_rotor_is_replaced(plant: Any, pit: Pit, faults: A
     plant.level_percent = 62
     expect(pit.pump_1).rises(within="100ms", after=pit.level.exceeds(60))
     expect(pit.pump_2).rises(within="80ms", after=pit.protector_1.falls())
-    assert pit.pump_1.value is False
+    expect(pit.pump_1).is_(False, within="5ms", after=pit.pump_2.rises())
     pit.clock.until(pit.level.falls_below(60), timeout="20s")
     assert pit.horn.value is True
 
@@ -564,7 +564,7 @@ def test_a_frozen_transmitter_does_not_let_the_pit_overflow(
     faults.stuck(pit.level)
     plant.level_percent = 94
     expect(pit.pump_1).rises(within="80ms", after=pit.high_float.rises(), wait="10s")
-    expect(pit.pump_2).is_(True)
+    expect(pit.pump_2).is_(True, within="5ms", after=pit.pump_1.rises())
     pit.clock.until(pit.high_float.falls(), timeout="10s")
     assert plant.overflowed_l == 0
     # It believes in 50 %: the pumps go on until the low float falls.
