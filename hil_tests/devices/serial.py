@@ -252,8 +252,11 @@ class _Board:
         self._link.close()
 
 
-def serial_device(dut: Dut, program: Program, bench: BenchFile) -> SerialDevice:
-    """The board of [dut.NAME] with its instrument, both locked. Raises Failure."""
+def serial_device(
+    dut: Dut, program: Program, bench: BenchFile, timer: Timer | None = None
+) -> SerialDevice:
+    """The board of [dut.NAME] with its instrument, both locked; `timer` where their time is not
+    that of the clock on the wall. Raises Failure."""
     from hil_tests.instruments.board_pins import BoardPins
     from hil_tests.instruments.link import SerialLink
     from hil_tests.instruments.pico import PicoInstrument
@@ -271,7 +274,7 @@ def serial_device(dut: Dut, program: Program, bench: BenchFile) -> SerialDevice:
         board = _Board(port, program)
         stack.callback(board.close)
         kept = stack.pop_all()
-    return SerialDevice(pins, RealTime(), board.restart, board.fault, kept.close)
+    return SerialDevice(pins, timer or RealTime(), board.restart, board.fault, kept.close)
 
 
 def _instrument(dut: Dut, bench: BenchFile) -> InstrumentLine:

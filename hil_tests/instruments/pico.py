@@ -63,8 +63,8 @@ class PicoInstrument:
     """Talks to an instrument over `link`; raises Failure when it does not answer, is another
     program or another version, or refuses a request."""
 
-    def __init__(self, link: Link, tries: int = _TRIES) -> None:
-        """`tries` is how often it is asked who it is, with a second in between."""
+    def __init__(self, link: Link, tries: int = 0) -> None:
+        """`tries` is how often it is asked who it is, a second apart; four times by default."""
         self._link = link
         self._sequence = 0
         self._stamps: Stamps | None = None
@@ -201,10 +201,10 @@ class PicoInstrument:
         clock = int(words[4])
         return Identity(words[2], words[3], clock, int(words[5]) * 1e9 / clock)
 
-    def _ask(self, words: str, tries: int = _TRIES) -> list[str]:
+    def _ask(self, words: str, tries: int = 0) -> list[str]:
         """One request, repeated when no answer comes; the words after `ok`."""
         request = frames.encode(self._sequence, words)
-        for _ in range(tries):
+        for _ in range(tries or _TRIES):
             self._link.write(request)
             while (line := self._link.read_line(_ANSWER_S)) is not None:
                 reply = frames.decode(line)

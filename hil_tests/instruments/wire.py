@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from host_tools.pico import Edge, EmulatedPico
 from host_tools.pico.board import ADC_FULL_SCALE
@@ -50,16 +51,23 @@ class WiredBoards:
         sink: EmulatedPico,
         sink_pin: int,
     ) -> None:
-        """A wire: `sink_pin` has what `source` drives or pulls on `source_pin` from now on."""
+        """A wire: `sink_pin` has what `source` drives on `source_pin` from now on. While it drives
+        nothing, a pull of the sink decides, and where there is none the source's."""
+        gpio = source.mcu.gpio[source_pin]
 
-        def carry(edge: Edge) -> None:
-            at = self.time_of(source, edge.time_ns) + self._start[id(sink)]
+        def apply(driven: bool | None, pulled: bool | None) -> None:
+            level = pulled if driven is None and sink.pulled(sink_pin) is None else driven
+            sink.drive(sink_pin, level)
+
+        def carry(_state: object, _before: object) -> None:
+            at = self.time_of(source, source.time_ns) + self._start[id(sink)]
             self.edges += 1
             self.late_ns = max(self.late_ns, sink.time_ns - at)
-            sink.drive_at(at, sink_pin, edge.level)
+            sink.at(at, partial(apply, source.driven(source_pin), source.pulled(source_pin)))
+            source.wake()
 
-        sink.drive(sink_pin, source.level(source_pin))
-        source.watch(source_pin, carry)
+        apply(source.driven(source_pin), source.pulled(source_pin))
+        gpio.add_listener(carry)
 
     def connect_low_pass(
         self,

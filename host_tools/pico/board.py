@@ -131,6 +131,14 @@ class EmulatedPico:
         the processor executes instructions."""
         return self._clock.nanos_to_next_alarm if self.mcu.core.waiting else 0
 
+    def at(self, time_ns: float, call: Callable[[], None]) -> None:
+        """Call at a virtual time; at once when it is past."""
+        delay = time_ns - self._clock.nanos
+        if delay <= 0:
+            call()
+        else:
+            self._clock.create_alarm(call).schedule(delay)
+
     def step(self) -> tuple[int, int]:
         """Execute one instruction, or sleep to the next alarm: (number of the exception it belongs
         to, 0 for none, processor cycles). For measuring; slow."""
@@ -333,13 +341,14 @@ class EmulatedPico:
             gpio.set_input_value(level)
         self._pio.pin_changed(pin)
 
-    def drive_at(self, time_ns: float, pin: int, level: bool | None) -> None:
-        """As `drive`, at a virtual time that has not come yet; at once when it has."""
-        delay = time_ns - self._clock.nanos
-        if delay <= 0:
-            self.drive(pin, level)
-        else:
-            self._clock.create_alarm(lambda: self.drive(pin, level)).schedule(delay)
+    def driven(self, pin: int) -> bool | None:
+        """The level that the board drives on a pin; None when it does not, pulls aside."""
+        return {"HIGH": True, "LOW": False}.get(self.mcu.gpio[_checked(pin)].value.name)
+
+    def pulled(self, pin: int) -> bool | None:
+        """The level to which the board pulls a pin; None without a pull."""
+        state = self.mcu.gpio[_checked(pin)].value.name
+        return {"INPUT_PULL_UP": True, "INPUT_PULL_DOWN": False}.get(state)
 
     def watch(self, pin: int, callback: Callable[[Edge], None]) -> Callable[[], None]:
         """Call `callback` at every change of what the board drives on `pin`.

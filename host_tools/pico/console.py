@@ -19,6 +19,61 @@ _LARGEST_LAG_S = 0.05
 _KEPT_OUTPUT_BYTES = 65536
 
 
+class Terminal:
+    """A board's console on a pseudo-terminal at `path`, from now until `close`; `serve` and
+    `flush` are for what steps the board."""
+
+    def __init__(self, board: EmulatedPico) -> None:
+        self._board = board
+        self.output = bytearray()
+        self.master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        os.set_blocking(self.master, False)
+        self.path = os.ttyname(self._slave)
+        board.take_console(self.output.extend)
+
+    def close(self) -> None:
+        self._board.take_console(None)
+        os.close(self.master)
+        os.close(self._slave)
+
+    @property
+    def wants_input(self) -> bool:
+        """Input waits in the terminal while the board still has some to take."""
+        return self._board.unsent == 0
+
+    def serve(self) -> None:
+        """Give the board what was written to the terminal; only where there is something."""
+        self._board.write_console(os.read(self.master, _READ_BYTES))
+
+    def flush(self) -> None:
+        """Give the terminal what the board has printed."""
+        if not self.output:
+            return
+        try:
+            sent = os.write(self.master, self.output)
+        except BlockingIOError:
+            sent = 0
+        del self.output[:sent]
+        # Nobody reads: a USB console loses what nobody takes, the oldest first.
+        del self.output[: max(0, len(self.output) - _KEPT_OUTPUT_BYTES)]
+
+
+class Pace:
+    """Keeps virtual time from running ahead of the clock on the wall."""
+
+    def __init__(self, time_ns: int) -> None:
+        self._started_ns = time_ns
+        self._started_s = time.monotonic()
+
+    def ahead_s(self, time_ns: int) -> float:
+        """By how much virtual time is ahead, 0 when it is behind."""
+        ahead = (time_ns - self._started_ns) / 1e9 - (time.monotonic() - self._started_s)
+        if ahead < -_LARGEST_LAG_S:
+            self._started_s -= ahead
+        return max(0.0, ahead)
+
+
 class SerialConsole:
     """Runs a board in a thread of its own, its console on a pseudo-terminal, while `with` lasts.
 
@@ -30,18 +85,14 @@ class SerialConsole:
         self._board = board
         self._stop = threading.Event()
         self._failure: BaseException | None = None
-        self._output = bytearray()
         self._thread = threading.Thread(target=self._run, name="emulated-pico", daemon=True)
         self.path = ""
 
     def __enter__(self) -> SerialConsole:
         if not self._board.connected:
             self._board.boot()
-        self._master, self._slave = os.openpty()
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        self.path = os.ttyname(self._slave)
-        self._board.take_console(self._output.extend)
+        self._terminal = Terminal(self._board)
+        self.path = self._terminal.path
         self._thread.start()
         return self
 
@@ -53,9 +104,7 @@ class SerialConsole:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        self._board.take_console(None)
-        os.close(self._master)
-        os.close(self._slave)
+        self._terminal.close()
         if self._failure is not None and error is None:
             raise PicoError(f"the emulated board stopped: {self._failure}") from self._failure
 
@@ -66,28 +115,12 @@ class SerialConsole:
             self._failure = error
 
     def _serve(self) -> None:
-        board = self._board
-        started_ns = board.time_ns
-        started_s = time.monotonic()
+        board, terminal = self._board, self._terminal
+        pace = Pace(board.time_ns)
         while not self._stop.is_set():
-            ahead_s = (board.time_ns - started_ns) / 1e9 - (time.monotonic() - started_s)
-            if ahead_s < -_LARGEST_LAG_S:
-                started_s -= ahead_s
-            # Input waits in the terminal while the board still has some to take.
-            wanted = [self._master] if board.unsent == 0 else []
-            ready, _, _ = select.select(wanted, [], [], max(0.0, ahead_s))
+            wanted = [terminal.master] if terminal.wants_input else []
+            ready, _, _ = select.select(wanted, [], [], pace.ahead_s(board.time_ns))
             if ready:
-                board.write_console(os.read(self._master, _READ_BYTES))
-            board.run_until(lambda: bool(self._output), _SLICE_NS / 1e9)
-            self._flush()
-
-    def _flush(self) -> None:
-        if not self._output:
-            return
-        try:
-            sent = os.write(self._master, self._output)
-        except BlockingIOError:
-            sent = 0
-        del self._output[:sent]
-        # Nobody reads: a USB console loses what nobody takes, the oldest first.
-        del self._output[: max(0, len(self._output) - _KEPT_OUTPUT_BYTES)]
+                terminal.serve()
+            board.run_until(lambda: bool(terminal.output), _SLICE_NS / 1e9)
+            terminal.flush()

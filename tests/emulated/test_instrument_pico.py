@@ -176,6 +176,15 @@ def test_pins_pwm_and_voltages_between_two_boards(pico_uf2: Path, flash: bytes) 
         assert b.read(4) is level
         b.set(5, not level)
         assert a.read(6) is not level
+    # Where nobody drives, the pull of the far end decides, and where there is none the near one's.
+    b.release(4, "up")
+    a.release(3, "down")
+    assert b.read(4)
+    a.set(3, False)
+    assert not b.read(4)
+    b.release(4)
+    a.release(3, "up")
+    assert b.read(4)
     for fraction in (0.25, 0.8):
         a.pwm(8, fraction)
         boards.run_for(2 * MS)
