@@ -135,9 +135,9 @@ def bus(pico_uf2: Path, tmp_path_factory: pytest.TempPathFactory) -> Bus:
     bundle = compile(load(str(folder))).bundle()
     pico = EmulatedPico(pico_uf2)
     link = PicoLink(pico)
-    install_runtime(link, lambda text: None)
+    runtime = install_runtime(link, lambda text: None)
     link.put({f"/slot/{name}": content for name, content in staged_files(bundle).items()})
-    link.start(START)
+    link.start(runtime.use + START)
     made = Bus(pico)
     console = bytearray()
 
