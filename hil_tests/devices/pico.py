@@ -75,7 +75,8 @@ class PicoDevice:
         self._by_kernel = program.engine == "native"
         self._variables = Variables(program.layout)
         layout = bytes.fromhex(self._manifest["layout"])
-        self._memory = Memory(self.pico, layout, program.ir.image_size)
+        tasks = len(self._manifest["tasks"])
+        self._memory = Memory(self.pico, layout, program.ir.image_size, tasks)
         self._found: Found | None = None
         self._beat = Beat()
         self._zero_ns = 0
@@ -306,7 +307,7 @@ class PicoDevice:
         """The console: messages of the runtime become notes."""
         *lines, self._line = (self._line + data).split(b"\n")
         for line in lines:
-            message: dict[str, Any] = read_message(line.decode(errors="replace").strip())
+            message: dict[str, Any] = read_message(line.decode(errors="replace").strip("\r\n "))
             text = str(message.get("text") or "") or str(message["is"])
             if text.strip():
                 self.recording.notes.append((self.time_ns, text))

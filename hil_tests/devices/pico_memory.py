@@ -39,10 +39,12 @@ class Found:
 
 
 class Memory:
-    """The image of a program with this layout in the RAM of a Pico, while one runs there."""
+    """The image of a program that runs on a Pico, found in the RAM by the hash of its layout, its
+    size and its number of tasks."""
 
-    def __init__(self, pico: EmulatedPico, layout: bytes, size: int) -> None:
+    def __init__(self, pico: EmulatedPico, layout: bytes, size: int, tasks: int) -> None:
         self._pico = pico
+        self._tasks = tasks
         self._layout = layout
         self._size = size
 
@@ -74,11 +76,12 @@ class Memory:
         return None
 
     def _is_image(self, ram: bytes, at: int) -> bool:
-        if not 0 <= at <= len(ram) - self._size or not ram.startswith(_HEADER, at):
+        """An image that is scanned: there are copies of its parts, from loading it."""
+        if not 0 <= at <= len(ram) - self._size or at % 8 or not ram.startswith(_HEADER, at):
             return False
-        head = ram[at : at + im.HEADER_SIZE]
-        state = struct.unpack_from("<I", head, 4 * im.STATE)[0]
-        return self._layout in head and state != im.STOPPED
+        tasks, layout, _, state = struct.unpack_from("<H8sII", ram, at + len(_HEADER))
+        running = state in (im.RUNNING, im.FAULTED)
+        return running and layout == self._layout and tasks == self._tasks
 
     def image(self, found: Found) -> bytes:
         at = found.image - _RAM

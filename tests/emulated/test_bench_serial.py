@@ -45,7 +45,7 @@ def bench(pico_uf2: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     program = program_of(FOLDER, "native", "pico")
     board = EmulatedPico(pico_uf2, flash=flash_with(pico_uf2, program))
     layout = bytes.fromhex(program.manifest()["layout"])
-    memory = Memory(board, layout, program.ir.image_size)
+    memory = Memory(board, layout, program.ir.image_size, 1)
     assert board.run_until(lambda: memory.find(True) is not None, 3.0)
     probe = EmulatedPico(pico_uf2)
     probe.boot()
