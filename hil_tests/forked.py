@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
+from hil_tests.outcomes import add_crash
+
 _STARTED_BY = pytest.StashKey[int]()
 
 
@@ -84,7 +86,7 @@ def _be_child(item: pytest.Item, writing: int) -> None:
 def _crashed(item: pytest.Item, status: int) -> pytest.TestReport:
     code = os.waitstatus_to_exitcode(status)
     how = f"signal {-code}" if code < 0 else f"exit status {code}"
-    return pytest.TestReport(
+    report = pytest.TestReport(
         nodeid=item.nodeid,
         location=item.location,
         keywords={},
@@ -92,3 +94,5 @@ def _crashed(item: pytest.Item, status: int) -> pytest.TestReport:
         longrepr=f"the process of this test ended with {how}",
         when="call",
     )
+    add_crash(item, report)
+    return report

@@ -23,76 +23,87 @@ if TYPE_CHECKING:
 BENCH = pytest.StashKey["Bench"]()
 _PHASES = pytest.StashKey[list[pytest.TestReport]]()
 _TRAVELS = "takt_bench"
+DUT_NAME = "_takt_dut_name"
+"""The plugin's fixture that has the name of the device."""
 
 
 @record(frozen=True)
 class Told:
-    """The result of a test, and what it was run on."""
+    """The result of a test, and what it was run on, where that is known."""
 
     case: CaseResult
-    bench_name: str
-    bench_path: str
-    device: str
-    hashes: dict[str, str]
-    about: dict[str, str]
+    bench_name: str = ""
+    bench_path: str = ""
+    hashes: dict[str, str] = field(default_factory=dict)
+    about: dict[str, str] = field(default_factory=dict)
 
 
 def add_phase(item: pytest.Item, report: pytest.TestReport, out: Path | None) -> None:
     """Called with each report of a test; the last one, of its end, gets the result."""
     phases = item.stash.setdefault(_PHASES, [])
     phases.append(report)
-    bench = item.stash.get(BENCH, None)
-    if report.when != "teardown" or bench is None:
-        return
-    told = _told(item, bench, phases, out)
+    if report.when == "teardown":
+        _travel(report, _told(item, phases, out))
+
+
+def add_crash(item: pytest.Item, report: pytest.TestReport) -> None:
+    """For a test that has left nothing but this report."""
+    _travel(report, Told(_case(item, [report])))
+
+
+def _travel(report: pytest.TestReport, told: Told) -> None:
     setattr(report, _TRAVELS, base64.b64encode(pickle.dumps(told)).decode())
 
 
-def _told(
-    item: pytest.Item, bench: Bench, phases: list[pytest.TestReport], out: Path | None
-) -> Told:
+def _told(item: pytest.Item, phases: list[pytest.TestReport], out: Path | None) -> Told:
     from hil_tests.identity import about, hashes
     from hil_tests.report.run import failure_words
 
+    case = _case(item, phases)
+    bench = item.stash.get(BENCH, None)
+    if bench is None:  # it could not be set up, or was not: the test is skipped
+        return Told(case)
     recording = bench.dut.recording
+    failed = case.outcome in ("failed", "error")
+    case = replace(
+        case,
+        virtual_ns=recording.end_ns,
+        words=failure_words(recording) if failed else "",
+        checks=tuple(recording.checks),
+        faults=tuple(recording.faults),
+    )
+    told = Told(case, bench.file.name, str(bench.file.path), hashes(bench), about(bench))
+    if not failed or out is None:
+        return told
+    return replace(told, case=replace(case, folder=_leave(bench, told, out)))
+
+
+def _case(item: pytest.Item, phases: list[pytest.TestReport]) -> CaseResult:
+    """What the reports alone say."""
     failed = next((report for report in phases if report.failed), None)
-    skipped = any(report.skipped for report in phases)
+    skipped = next((report for report in phases if report.skipped), None)
     outcome = "passed"
     if failed is not None:
         outcome = "failed" if failed.when == "call" else "error"
-    elif skipped:
+    elif skipped is not None:
         outcome = "skipped"
     file, line, _ = item.location
-    message, text = _why(failed or next((r for r in phases if r.skipped), None))
+    message, text = _why(failed or skipped)
+    callspec = getattr(item, "callspec", None)
     figures: dict[str, Figure] = {
         name: value for name, value in item.user_properties if isinstance(value, int | float | str)
     }
-    case = CaseResult(
+    return CaseResult(
         name=item.name,
         outcome=outcome,
         seconds=sum(report.duration for report in phases),
-        virtual_ns=recording.end_ns,
-        device=bench.dut_line.name,
+        device=callspec.params.get(DUT_NAME, "") if callspec is not None else "",
         file=file,
         line=(line or 0) + 1,
         message=message,
         text=text,
-        words=failure_words(recording) if failed is not None else "",
-        checks=tuple(recording.checks),
-        faults=tuple(recording.faults),
         figures=figures,
     )
-    told = Told(
-        case,
-        bench.file.name,
-        str(bench.file.path),
-        bench.dut_line.name,
-        hashes(bench),
-        about(bench),
-    )
-    if failed is None or out is None:
-        return told
-    return replace(told, case=replace(case, folder=_leave(bench, told, out)))
 
 
 def _leave(bench: Bench, told: Told, out: Path) -> str:
@@ -120,7 +131,8 @@ def _why(report: pytest.TestReport | None) -> tuple[str, str]:
     crash = getattr(report.longrepr, "reprcrash", None)
     text = report.longreprtext
     message = crash.message if crash is not None else text
-    return message.strip().splitlines()[0] if message.strip() else "", text
+    first = message.strip().partition("\n")[0]
+    return first.removeprefix("Failed: "), text  # of pytest.fail
 
 
 @record()
@@ -137,22 +149,22 @@ class Gathered:
 
     def results(self) -> RunResults:
         """All of them as one run."""
-        runs = {(told.bench_path, told.device): told for told in self.told}
-        names = list(dict.fromkeys(told.bench_name for told in self.told))
+        runs = {(told.bench_path, told.case.device): told for told in self.told}
+        names = list(dict.fromkeys(told.bench_name for told in self.told if told.bench_name))
+        paths = dict.fromkeys(told.bench_path for told in self.told if told.bench_path)
+        devices = dict.fromkeys(told.case.device for told in self.told)
         results = RunResults(
-            name=", ".join(names),
-            bench=", ".join(dict.fromkeys(told.bench_path for told in self.told)),
-            device=", ".join(dict.fromkeys(told.device for told in self.told)),
+            name=", ".join(names) or "bench",
+            bench=", ".join(paths),
+            device=", ".join(devices),
             started=self.started,
             tests=[told.case for told in self.told],
         )
         for told in runs.values():
             # Of several, the names say which.
-            of = ""
-            if len(names) > 1:
-                of += told.bench_name + " "
-            if len({device for _, device in runs}) > 1:
-                of += told.device + " "
+            of = told.bench_name + " " if len(names) > 1 else ""
+            if len(devices) > 1:
+                of += told.case.device + " "
             results.hashes |= {of + name: value for name, value in told.hashes.items()}
             results.about |= {of + name: value for name, value in told.about.items()}
         return results

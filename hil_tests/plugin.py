@@ -234,7 +234,7 @@ def _told(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
     except Failure as failure:
         request.config.stash.setdefault(FAILURES, []).append(failure.exit_code)
-        pytest.fail(_failure_text(failure), pytrace=False)
+        raise pytest.fail.Exception(_failure_text(failure), pytrace=False) from None
 
 
 def _failure_text(failure: Any) -> str:

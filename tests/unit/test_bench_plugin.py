@@ -154,6 +154,11 @@ def test_mistakes_are_told_without_a_traceback(bench: pytest.Pytester) -> None:
     run.assert_outcomes(errors=1)
     run.stdout.fnmatch_lines(["the bench has no device 'pcio'", "help: did you mean 'pico'?"])
     run.stdout.no_fnmatch_line("*Traceback*")
+    run.stdout.no_fnmatch_line("During handling*")
+    results = json.loads((bench.path / "bench-results" / "results.json").read_text())
+    (case,) = results["tests"]
+    assert (case["outcome"], case["device"]) == ("error", "pcio")
+    assert case["message"] == "the bench has no device 'pcio'"
     run = bench.runpytest("--bench", "nowhere.toml")
     run.stdout.fnmatch_lines(["cannot read 'nowhere.toml': No such file or directory"])
     (bench.path / "bench.toml").write_text('[bench]\nname = "x"\n[signal]\na = { too = 1 }\n')
@@ -231,7 +236,8 @@ def test_every_test_goes_on_from_the_same_start(forking: pytest.Pytester) -> Non
     run.stdout.fnmatch_lines(["E * lamp is true", "SKIPPED*not today"])
     run.stdout.fnmatch_lines(["the process of this test ended with exit status 3"])
     results = json.loads((forking.path / "bench-results" / "results.json").read_text())
-    assert results["summary"] == {"passed": 3, "failed": 1, "error": 0, "skipped": 1}
+    assert results["summary"] == {"passed": 3, "failed": 2, "error": 0, "skipped": 1}
+    assert results["tests"][-1]["message"] == "the process of this test ended with exit status 3"
 
 
 def test_ctrl_c_in_a_child_ends_the_session(bench: pytest.Pytester) -> None:
