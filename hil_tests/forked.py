@@ -18,7 +18,8 @@ from _pytest.runner import runtestprotocol
 
 from hil_tests.outcomes import add_crash
 
-_STARTED_BY = pytest.StashKey[int]()
+IN_CHILD = pytest.StashKey[bool]()
+"""Set in the process of a test."""
 
 
 def can_fork(config: pytest.Config) -> bool:
@@ -68,6 +69,7 @@ def _reports(item: pytest.Item) -> list[pytest.TestReport]:
 def _be_child(item: pytest.Item, writing: int) -> None:
     """Never returns."""
     rows: list[dict[str, Any]] | None = None
+    item.config.stash[IN_CHILD] = True
     try:
         # What the parent has set up is the parent's to tear down.
         for finalizers, _ in item.session._setupstate.stack.values():

@@ -199,6 +199,7 @@ def bench(request: pytest.FixtureRequest, _takt_dut_name: str) -> Iterator[Bench
     """The bench of one test, with a fresh device; not started, unless it is a prepared one."""
     from hil_tests.bench import open_bench
     from hil_tests.bench_file import read_bench
+    from hil_tests.forked import IN_CHILD
     from hil_tests.outcomes import BENCH
     from hil_tests.progress import Progress
 
@@ -209,7 +210,9 @@ def bench(request: pytest.FixtureRequest, _takt_dut_name: str) -> Iterator[Bench
             "help: write one (docs/bench.md), or name it with --bench FILE",
             pytrace=False,
         )
-    made = request.config.stash.get(_PREPARED, {}).get((path, _takt_dut_name))
+    made = None
+    if request.config.stash.get(IN_CHILD, False):
+        made = request.config.stash[_PREPARED].get((path, _takt_dut_name))
     if made is None:
         with _told(request):
             made = open_bench(read_bench(path), _takt_dut_name)

@@ -227,16 +227,20 @@ def test_every_test_goes_on_from_the_same_start(forking: pytest.Pytester) -> Non
             names = [p.name for p in place.parent.glob("place-*")]
             assert names == [place.name]  # of the children nothing is left
 
+        def test_the_bench_alone_is_not_started(bench):
+            assert os.getpid() == PARENT
+            assert not bench.started
+
         def test_the_child_dies(dut):
             os._exit(3)
         """
     )
     run = forking.runpytest("-v", "-rs")
-    run.assert_outcomes(passed=4, failed=2, skipped=1)
+    run.assert_outcomes(passed=5, failed=2, skipped=1)
     run.stdout.fnmatch_lines(["E * lamp is true", "SKIPPED*not today"])
     run.stdout.fnmatch_lines(["the process of this test ended with exit status 3"])
     results = json.loads((forking.path / "bench-results" / "results.json").read_text())
-    assert results["summary"] == {"passed": 3, "failed": 2, "error": 0, "skipped": 1}
+    assert results["summary"] == {"passed": 4, "failed": 2, "error": 0, "skipped": 1}
     assert results["tests"][-1]["message"] == "the process of this test ended with exit status 3"
 
 
