@@ -357,10 +357,11 @@ class EmulatedPico:
         """
         last = self.level(pin)
 
-        def changed(state: GPIOPinState, _was: GPIOPinState) -> None:
+        def changed(state: GPIOPinState, was: GPIOPinState) -> None:
             nonlocal last
             level = self._level_of(pin, state)
-            if level != last:
+            # A reset lets go of a pin without a word: then `last` is of the time before it.
+            if level != last or level != self._level_of(pin, was):
                 last = level
                 callback(Edge(self.time_ns, pin, level))
                 self.wake()

@@ -248,11 +248,15 @@ def test_reset_keeps_the_flash_and_nothing_else(pico: EmulatedPico) -> None:
     run(pico, "x = 1\nwith open('/kept', 'w') as f: f.write('1')")
     run(pico, "from machine import Pin\nPin(6, Pin.OUT, value=1)")
     assert pico.level(6) is True
+    edges = pico.capture(6)
     pico.reset()
     assert pico.level(6) is not True
     assert not pico.connected
     pico.boot()
     assert run(pico, "import os; print('x' in globals(), os.listdir('/'))") == "False ['kept']\n"
+    # A pin that is what it was before the reset has changed all the same.
+    run(pico, "from machine import Pin\nPin(6, Pin.OUT, value=1)")
+    assert edges[-1].level is True
 
 
 def test_machine_reset_and_watchdog_boot_again(pico: EmulatedPico) -> None:
