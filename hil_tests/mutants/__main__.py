@@ -10,7 +10,7 @@ from hil_tests.mutants import campaign as campaigns
 from hil_tests.mutants import report
 from hil_tests.mutants.mutants import choose
 from hil_tests.report.run_page import write_matrix_page
-from host_tools.failure import PROGRAM, Failure
+from host_tools.failure import PROGRAM, USAGE, Failure
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -35,8 +35,15 @@ def _arguments() -> argparse.ArgumentParser:
     return p
 
 
+def _tell(verdict: campaigns.Verdict) -> None:
+    print(report.line(verdict), flush=True)
+
+
 def main(arguments: list[str] | None = None) -> int:
-    options = _arguments().parse_args(arguments)
+    parser = _arguments()
+    options = parser.parse_args(arguments)
+    if options.count < 0:
+        parser.error("--count is a number of mutants, 0 for all")
     suite = options.suite.parent if options.suite.is_file() else options.suite
     try:
         made = campaigns.open_campaign(suite, options.dut, options.seed)
@@ -45,23 +52,25 @@ def main(arguments: list[str] | None = None) -> int:
             for mutant in mutants:
                 print(f"{mutant.number:4}  {mutant.name}")
             return 0
-        tell = lambda verdict: print(report.line(verdict), flush=True)  # noqa: E731
         tests = options.tests or [str(suite)]
         tests += ["-x"] if options.first else []
-        campaigns.run(made, mutants, tests, max(1, options.jobs), tell)
+        campaigns.run(made, mutants, tests, max(1, options.jobs), _tell)
+        print(report.summary(made))
         if options.html:
             table = report.matrix(made)
             write_matrix_page(options.html, table.title, [table])
+        if options.json:
+            options.json.write_text(report.as_json(made) + "\n", encoding="utf-8")
+        if options.markdown:
+            options.markdown.write_text(report.markdown(made) + "\n", encoding="utf-8")
+    except OSError as error:
+        print(f"error: cannot write '{error.filename}': {error.strerror}", file=sys.stderr)
+        return USAGE
     except Failure as failure:
         print(f"error: {failure}", file=sys.stderr)
         if failure.help:
             print(f"help: {failure.help}", file=sys.stderr)
         return failure.exit_code
-    print(report.summary(made))
-    if options.json:
-        options.json.write_text(report.as_json(made) + "\n", encoding="utf-8")
-    if options.markdown:
-        options.markdown.write_text(report.markdown(made) + "\n", encoding="utf-8")
     killed = 100 * made.killed / len(mutants) if mutants else 100
     return 0 if killed >= options.least else PROGRAM
 

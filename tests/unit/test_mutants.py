@@ -256,6 +256,10 @@ def test_mutants_are_listed_and_wrong_arguments_told(
     assert "did you mean 'valve.st'?" in told
     assert main([str(tmp_path / "nowhere")]) == 2
     assert "cannot read" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main([str(suite), "--count", "-1"])
+    assert main([str(suite), "--count", "1", "--json", str(tmp_path / "no" / "folder")]) == 2
+    assert "cannot write" in capsys.readouterr().err
 
 
 # --- the tank ----------------------------------------------------------------------------------
