@@ -413,6 +413,7 @@ def test_levels_can_be_set_and_are_kept_in_order(pit: Pit, dut: Any) -> None:
     dut.set_variable("start_level", 99.0)
     dut.set_variable("assist_level", 120.0)
     dut.set_variable("high_level", 30.0)
+    pit.clock.run("100ms")  # a board takes one value in each scan
     assert at(94.5) == (False, False)
     pit.clock.run("2100ms")  # the pumps rest
     assert pit.horn.value is True
