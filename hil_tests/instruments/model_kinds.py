@@ -197,7 +197,8 @@ def ads1115(options: dict[str, Any], device: Device) -> _Channels:
 
 def mcp3208(options: dict[str, Any], device: Device) -> _Channels:
     model, board = Mcp3208(options["reference"]), cast(_OnPico, device)
-    model.attach(board.pico, options["bus"], int(options["chip_select"][2:]))
+    chip_select = int(options["chip_select"][2:])
+    _attached(lambda: model.attach(board.pico, options["bus"], chip_select), "mcp3208")
     return _volts_of(model, mcp3208_channels(options), board)
 
 
@@ -241,7 +242,8 @@ def can(options: dict[str, Any], device: Device) -> CanInstrument:
     bus = CanBus.on_clock_of(board.pico)
     model = Mcp2515(bus, round(options["crystal"]))
     chip_select = int(options["chip_select"][2:])
-    model.attach(board.pico, options["bus"], chip_select, _number(options["interrupt"]))
+    interrupt = _number(options["interrupt"])
+    _attached(lambda: model.attach(board.pico, options["bus"], chip_select, interrupt), "mcp2515")
     return CanInstrument(model, bus, CanStation(bus, options["bit_rate"]), board)
 
 

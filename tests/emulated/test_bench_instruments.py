@@ -115,6 +115,9 @@ def test_a_direction_that_cannot_be_is_refused(tmp_path: Path, pico_uf2: Path) -
     text = BENCH.replace("address = 0x21", "address = 0x20")
     with pytest.raises(Failure, match="there is a device at 0x20 of this bus already"):
         opened(tmp_path, "pico", text)
+    text = BENCH.replace('chip_select = "GP13"', 'chip_select = "GP31"')
+    with pytest.raises(Failure, match="an RP2040 has GP0 to GP29, not GP31"):
+        opened(tmp_path, "pico", text)
     text = BENCH.replace('table = "inputs", address', 'table = "input", address')
     with pytest.raises(Failure, match="'flow' is in no table 'input'"):
         opened(tmp_path, "pico", text)

@@ -20,7 +20,7 @@ words = st.text("abcdefghijklmnopqrstuvwxyz0123456789+/=@ ", min_size=1, max_siz
 )
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(sequence=st.integers(0, 1 << 30), text=words, garbage=st.binary(max_size=40))
 def test_a_frame_arrives_whatever_comes_before_it(
     sequence: int, text: str, garbage: bytes
@@ -30,7 +30,7 @@ def test_a_frame_arrives_whatever_comes_before_it(
         assert frames.decode(line) == (sequence, text.split(" "))
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(text=words, data=st.data())
 def test_a_damaged_frame_is_none(text: str, data: st.DataObject) -> None:
     line = bytearray(frames.encode(7, text))
@@ -79,7 +79,7 @@ def capture(edges: list[int], start: int) -> bytes:
     return records(*found)
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(
     gaps=st.lists(
         st.one_of(st.integers(4, 100), st.integers(1 << 31, 3 << 32)), min_size=1, max_size=12
@@ -93,7 +93,7 @@ def test_stamps_follow_the_counter_through_its_turns(gaps: list[int], start: int
     assert [stamp.time_ns for stamp in found] == [0, *edges]
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(40, 40_000_000_000)), min_size=1, max_size=20)
 )

@@ -45,7 +45,7 @@ class Time:
 # -- expanders -------------------------------------------------------------------------------
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(st.lists(st.one_of(st.integers(0, 255), st.tuples(st.integers(0, 7), level)), max_size=12))
 def test_a_pcf8574_reads_what_latch_and_outside_make_together(
     steps: list[int | tuple[int, bool | None]],
@@ -91,7 +91,7 @@ def i2c_read(chip: Mcp23017 | Lm75, register: int, count: int) -> list[int]:
     return [chip.read() for _ in range(count)]
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(
     direction=st.integers(0, 255),
     latch=st.integers(0, 255),
@@ -157,7 +157,7 @@ def test_an_mcp23017_interrupts_on_change_and_against_defval() -> None:
 # -- converters and the temperature sensor -----------------------------------------------------
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(volts=st.floats(0, 3.3), channel=st.integers(0, 7), lead=st.integers(0, 6))
 def test_an_mcp3208_answers_wherever_the_start_bit_stands(
     volts: float, channel: int, lead: int
@@ -173,7 +173,7 @@ def test_an_mcp3208_answers_wherever_the_start_bit_stands(
     assert answer >> (32 - 5 - lead - 14) & 0x1FFF == min(4095, int(volts / 3.3 * 4096))
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(st.floats(-55, 125))
 def test_an_lm75_tells_eighths_of_a_degree(celsius: float) -> None:
     chip = Lm75(celsius)
@@ -209,7 +209,7 @@ class Asked(ModbusClientMixin[bytes]):
 REGISTERS = st.lists(st.integers(0, 0xFFFF), min_size=1, max_size=8)
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(address=st.integers(0, 12), values=REGISTERS, count=st.integers(1, 12))
 def test_the_slave_serves_what_pymodbus_asks(address: int, values: list[int], count: int) -> None:
     slave = ModbusSlave(9, Registers(holding=dict.fromkeys(range(16), 7)))
@@ -238,7 +238,7 @@ def test_the_slave_serves_what_pymodbus_asks(address: int, values: list[int], co
         assert read == b"\x83\x02"
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(st.binary(min_size=1, max_size=40))
 def test_the_slave_survives_any_request(data: bytes) -> None:
     slave = ModbusSlave(1, Registers(coils={0: True}, holding={0: 1}))
@@ -250,7 +250,7 @@ def test_the_slave_survives_any_request(data: bytes) -> None:
     assert slave.bad_frames == 1
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(st.integers(-1000, 1000))
 def test_quantities_are_engineering_values(tenths: int) -> None:
     slave = ModbusSlave(1, Registers(), {"t": Quantity("inputs", 4, scale=0.1, offset=5)})
@@ -310,7 +310,7 @@ def test_the_length_of_a_frame_on_the_bus() -> None:
     assert can_bus.bits_of(CanFrame(0x15555555, b"", extended=True)) >= 57
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(st.lists(frames, min_size=2, max_size=6, unique_by=can_bus.arbitration))
 def test_the_lowest_identifier_goes_first(wanted: list[CanFrame]) -> None:
     time = Time()
@@ -327,7 +327,7 @@ def test_the_lowest_identifier_goes_first(wanted: list[CanFrame]) -> None:
         assert station.received_frames == [f for f in bus.frames if f is not frame]
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(st.lists(frames, min_size=1, max_size=3))
 def test_frames_pass_from_controller_to_station_and_back(wanted: list[CanFrame]) -> None:
     time = Time()
@@ -423,7 +423,7 @@ def test_other_bit_rates_disturb() -> None:
     assert chip.error_counters[0] >= 8
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 255), min_size=1, max_size=18), max_size=12))
 def test_a_controller_survives_any_bytes(transfers: list[list[int]]) -> None:
     time = Time()
