@@ -370,13 +370,16 @@ def confirm(root):
 
 
 def _manifest(directory):
+    path = directory + "/" + MANIFEST
     try:
-        with open(directory + "/" + MANIFEST) as f:
-            text = f.read(_MANIFEST_MAX + 1)
+        # As much as is there: MicroPython takes memory for what is asked, in one piece.
+        size = os.stat(path)[6]
+        if size > _MANIFEST_MAX:
+            _fail("the manifest is longer than %d bytes" % _MANIFEST_MAX)
+        with open(path) as f:
+            text = f.read(size)
     except (OSError, ValueError):
         raise BundleError(directory + " holds no complete program; deploy it again")
-    if len(text) > _MANIFEST_MAX:
-        _fail("the manifest is longer than %d bytes" % _MANIFEST_MAX)
     return _parse(text)
 
 

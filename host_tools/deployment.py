@@ -75,13 +75,15 @@ try:
 except OSError:
     pass
 """
-# Modules of another runtime may be loaded, by what ran before.
+# Another runtime may be loaded, by what ran before; asyncio holds what that was doing.
 _USE = """\
-import sys
+import gc,sys
 if {0!r} not in sys.path[:1]:
     for n in list(sys.modules):
-        if n.split('.')[0] in ('controller','bus','drivers'):
+        if n.split('.')[0] in ('controller','bus','drivers','asyncio'):
             del sys.modules[n]
+    globals().pop('controller',None)
+    gc.collect()
     sys.path.insert(0,{0!r})
 """
 # Its mark goes first: a runtime of which a part is gone is not to be taken for a whole one.

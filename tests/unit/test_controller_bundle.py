@@ -396,3 +396,24 @@ for name in ("bad", "nested", "none"):
     digest = hashlib.sha256((root / "a" / "program.mpy").read_bytes()).hexdigest()
     staged = json.loads((root / "a" / "manifest.json").read_text())
     assert digest in [part["sha256"] for part in staged["parts"]]
+
+
+SCATTERED = """
+import gc
+from controller import bundle
+hog = []
+try:
+    while True:
+        hog.append(bytearray(2000))
+except MemoryError:
+    for k in range(0, len(hog), 2):
+        hog[k] = None
+gc.collect()
+print(bundle.check({slot!r})["name"])
+"""
+
+
+def test_a_slot_is_checked_in_memory_that_is_in_pieces(root):
+    put(root, GOOD)
+    text = SCATTERED.format(slot=str(root / "a"))
+    assert micropython("-X", "heapsize=600k", "-c", text) == "plant\n"
