@@ -127,7 +127,7 @@ def board(folder):
         error = ""
         try:
             exec(json.loads(line), names)
-        except Exception as e:
+        except BaseException as e:  # Ctrl-C as well
             error = repr(e)
         print("\n" + MARK + json.dumps({"error": error}))
 
@@ -144,7 +144,7 @@ def run_main():
         exec(compile(text, "main.py", "exec"), {"__name__": "__main__"})
     except SystemExit:
         end = "soft reset"
-    except Exception as e:
+    except BaseException as e:
         sys.print_exception(e)
         end = repr(e)
     print("\n" + MARK + json.dumps({"repl": end}))

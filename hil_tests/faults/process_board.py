@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import signal
 import struct
 import subprocess
 import tempfile
@@ -54,9 +55,7 @@ class ProcessBoard:
         self.close()
 
     def execute(self, code: str, timeout_s: float = 10) -> str:
-        assert self._process.stdin is not None
-        self._process.stdin.write((json.dumps(code) + "\n").encode())
-        self._process.stdin.flush()
+        self._type(code)
         printed: list[str] = []
         for line in self._lines():
             if line.startswith(_MARK):
@@ -66,6 +65,11 @@ class ProcessBoard:
                 return "\n".join(printed).strip("\n") + "\n"
             printed.append(line)
         raise Failure("the process has ended", "\n".join(printed[-8:]), DEVICE)
+
+    def _type(self, code: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write((json.dumps(code) + "\n").encode())
+        self._process.stdin.flush()
 
     def put(self, files: dict[str, bytes]) -> None:
         from host_tools.board_link import MAKE_FOLDERS, _folders
@@ -79,7 +83,8 @@ class ProcessBoard:
             self.execute("f.close()")
 
     def start(self, code: str) -> Console:
-        raise NotImplementedError
+        self._type(code)
+        return self
 
     def restart(self) -> Console:
         self.boot()
@@ -93,13 +98,14 @@ class ProcessBoard:
         self._start(flash, True)
 
     def lines(self, quiet_s: float | None = None) -> Iterator[str]:
-        """What main.py prints; ends with it. A soft reset starts it again."""
+        """What main.py or the code that was started prints; ends with it, and says why. A soft
+        reset starts main.py again."""
         while True:
             for line in self._lines():
                 if line.startswith(_MARK):
-                    end = json.loads(line[len(_MARK) :])["repl"]
-                    if end != "soft reset":
-                        yield end
+                    told = json.loads(line[len(_MARK) :])
+                    if told.get("repl") != "soft reset":
+                        yield told.get("repl") or told["error"]
                         return
                     self.boot()
                     break
@@ -108,7 +114,7 @@ class ProcessBoard:
                 return
 
     def interrupt(self) -> None:
-        raise NotImplementedError
+        self._process.send_signal(signal.SIGINT)
 
     @property
     def operations(self) -> list[FlashOperation]:
