@@ -26,7 +26,8 @@ def together(programs: Sequence[ir.Program]) -> str:
         head = head or "".join(m[0] for m in _INCLUDE.finditer(text))
         names = ["takt_run", *dict.fromkeys(_FUNCTION.findall(text))]
         parts += [f"#define {name} {name}__{n}" for name in names]
-        parts += ["static void takt_run(mem m, u32 number);", _INCLUDE.sub("", text)]
+        # As in the C of one program, where it is called from an assembler routine.
+        parts += ["ROUTINE void takt_run(mem m, u32 number);", _INCLUDE.sub("", text)]
         parts += [f"#undef {name}" for name in names]
         cases.append(f"    case {n}: takt_run__{n}(m, number & 255); break;")
     run = ["void takt_run(mem m, u32 number)", "{", "    switch (number >> 8) {", *cases, "    }"]

@@ -150,7 +150,9 @@ def test_many_generated_programs() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("jobs", [lambda: corpus.generated(corpus.MANY), corpus.cases])
+@pytest.mark.parametrize(
+    "jobs", [lambda: corpus.generated(corpus.MANY), corpus.cases], ids=["generated", "cases"]
+)
 def test_all_as_machine_code_in_micropython(jobs: Callable[[], list[Job]]) -> None:
     runner = Processes(corpus.folder()).shared_micropython
     assert corpus.differing(jobs(), "machine code in MicroPython", runner, 100, told=True) == []

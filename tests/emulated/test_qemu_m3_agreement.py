@@ -47,6 +47,8 @@ def test_by_the_python_engine(image: Path, tmp_path: Path, own_cache: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("jobs", [lambda: corpus.generated(corpus.MANY), corpus.cases])
+@pytest.mark.parametrize(
+    "jobs", [lambda: corpus.generated(corpus.MANY), corpus.cases], ids=["generated", "cases"]
+)
 def test_all(image: Path, tmp_path: Path, jobs: Callable[[], list[Job]]) -> None:
     assert found(jobs(), image, tmp_path, "shared") == []

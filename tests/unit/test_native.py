@@ -16,6 +16,7 @@ from host_tools.mpy import compile_mpy
 from host_tools.native.module import TARGETS, build_module, machine_code
 from host_tools.native.mpy import MpyError, with_machine_code
 from host_tools.native.relocated import Code
+from host_tools.wiring.boards import board_names, load_board
 from tests.conformance import generate
 from tests.conformance.agreement import compiled
 
@@ -135,7 +136,14 @@ def test_code_for_every_architecture_does_not_depend_on_its_place(architecture: 
     assert 100 < len(machine_code(program, architecture)) < 3000
 
 
-@pytest.mark.parametrize("architecture", ["armv6m", "armv7m", "rv32imc"])
+@pytest.mark.parametrize("name", board_names())
+def test_what_a_board_loads_can_be_made(name: str) -> None:
+    board = load_board(name)
+    assert board is not None
+    assert not board.native or board.native in (*TARGETS, "xtensawin")
+
+
+@pytest.mark.parametrize("architecture", ["armv6m", "armv7m", "armv7em", "rv32imc"])
 def test_code_of_generated_programs_does_not_depend_on_its_place(
     architecture: str, tmp_path: Path
 ) -> None:
