@@ -123,7 +123,7 @@ typedef struct {
     u64 until_ns;      /* releases from here on are not served */
     u32 magic;         /* MAGIC while this memory is the kernel's */
     mem m;
-    u32 code;          /* where the copy of the code lies */
+    u32 code;          /* where the copy of the code lies: for debuggers */
     word running;
     u32 tasks;
     scan_task *task;   /* in the order of priority */

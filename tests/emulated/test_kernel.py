@@ -262,3 +262,43 @@ def test_a_fault_ends_one_task_and_leaves_the_other(
     assert error == b""
     assert output.split() == [str(code).encode(), b"14", b"1", b"5", b"2", b"True"]
     assert bench.board.level(LAMP) is True
+
+
+INTERVALS = """\
+PROGRAM main
+VAR n : DINT; END_VAR
+    n := n + 1;
+END_PROGRAM
+CONFIGURATION c
+    TASK lone(INTERVAL := T#1ms, PRIORITY := 1);
+    TASK together(INTERVAL := T#2ms, PRIORITY := 2);
+    TASK broken(INTERVAL := T#1ms500us500ns, PRIORITY := 3);
+    TASK hourly(INTERVAL := T#1h, PRIORITY := 4);
+    PROGRAM a WITH lone : main;
+    PROGRAM b WITH together : main;
+    PROGRAM d WITH broken : main;
+    PROGRAM e WITH hourly : main;
+END_CONFIGURATION
+"""
+SCANNED = """\
+from controller import image as im
+async def main():
+    await session.run(None, 60_000_000)
+    for k in range(4):
+        record = im.read_task(session.image.data, k)
+        print(record['scans'], record['skipped'], record['overruns'], record['release'])
+asyncio.run(main())
+"""
+
+
+def test_every_interval_is_kept(pico_uf2: Path, tmp_path: Path) -> None:
+    bench = Bench(pico_uf2, program_files(tmp_path, INTERVALS))
+    output, error = bench.board.raw_exec(START + SCANNED, timeout_virtual_s=20)
+    assert error == b""
+    told = [tuple(map(int, line.split())) for line in output.splitlines()]
+    assert told == [
+        (60, 0, 0, 59_000_000),
+        (30, 0, 0, 58_000_000),
+        (40, 0, 0, 39 * 1_500_500),
+        (1, 0, 0, 0),
+    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from host_tools.board_link import PicoLink
-from host_tools.build import compile
+from host_tools.build import compile, with_engine
 from host_tools.cli import main
 from host_tools.deployment import deploy, install_runtime, wait_until_it_scans
 from host_tools.failure import DEVICE, Failure
@@ -60,6 +60,23 @@ def test_a_deployed_program_runs(demo: Path, link: PicoLink) -> None:
     files = link.pico.files()
     assert files["/takt/a/program.mpy"] == bundle.parts["program.mpy"]
     assert "/takt/arrived.taktb" not in files
+
+
+@pytest.mark.slow
+def test_a_deployed_program_is_scanned_by_the_kernel(demo: Path, link: PicoLink) -> None:
+    bundle = compile(with_engine(load(demo))).bundle()
+    assert (bundle.manifest["engine"], bundle.manifest["kernel"]) == ("native", True)
+    done = deploy(link, bundle, load_board("pico"), lambda text: None)
+    assert done.message["releases"] >= 10
+    told = link.execute(
+        "import controller.boot as b, json\nprint(json.dumps(b.status()))", 20
+    ).splitlines()[-1]
+    status = json.loads(told)
+    assert (status["kernel"], status["fault"]) == (True, None)
+    assert status["why"] == "Python"  # what asked has interrupted it
+    task = status["tasks"][0]
+    assert task["scans"] > 10
+    assert (task["overruns"], task["skipped"]) == (0, 0)
 
 
 @pytest.mark.slow
