@@ -327,7 +327,8 @@ class Expectation:
         seen_text = _shown(self._signal, value)
         if found is not None:
             seen_text += f" after {duration_text(max(0, found - start_ns))}"
-        self._decide(start_ns, found or end_ns, text, found is not None, seen_text, after)
+        ended_ns = end_ns if found is None else found
+        self._decide(start_ns, ended_ns, text, found is not None, seen_text, after)
 
     def _holds(
         self,

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from hil_tests.device import Device, Point
 from hil_tests.events import Event
-from hil_tests.recording import Change, SignalInfo, Value
+from hil_tests.recording import Change, Value
 from hil_tests.wires import Wire
 from host_tools.compiler.diagnostics import did_you_mean
 from host_tools.failure import USAGE, Failure
@@ -212,7 +212,7 @@ class Signals:
         return self._signals[name]
 
     def __getattr__(self, name: str) -> Signal:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
         return self[name]
 
@@ -221,6 +221,3 @@ class Signals:
 
     def __contains__(self, name: object) -> bool:
         return name in self._signals
-
-    def info(self) -> list[SignalInfo]:
-        return [signal.info for signal in self]
