@@ -409,11 +409,12 @@ def test_levels_can_be_set_and_are_kept_in_order(pit: Pit, dut: Any) -> None:
     assert at(46) == (True, True)  # 5 % above where it stops
     assert at(41) == (True, True)
     assert at(39) == (False, False)
-    dut.set_variable("stop_level", 0.0)
+    # A board takes one value in each scan: the order matters.
     dut.set_variable("start_level", 99.0)
     dut.set_variable("assist_level", 120.0)
+    dut.set_variable("stop_level", 0.0)
     dut.set_variable("high_level", 30.0)
-    pit.clock.run("100ms")  # a board takes one value in each scan
+    pit.clock.run("100ms")
     assert at(94.5) == (False, False)
     pit.clock.run("2100ms")  # the pumps rest
     assert pit.horn.value is True
