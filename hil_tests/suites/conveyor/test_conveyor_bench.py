@@ -262,3 +262,16 @@ def test_a_part_at_the_eye_while_the_belt_stands_is_no_jam(belt: Line) -> None:
     belt.stop_closed.set(False)
     belt.clock.run("3500ms")
     assert belt.red.value is False
+
+
+@pytest.mark.needs("variables")
+def test_nothing_real_moves_while_the_belt_is_only_a_model(line: Line, dut: Any) -> None:
+    dut.set_variable("simulate", True)
+    line.clock.run("9s")
+    assert dut.variable("sorter.state") == "running"
+    small, tall, lost, unexpected = counts(dut)
+    assert small >= 1
+    assert tall >= 1
+    assert (lost, unexpected) == (0, 0)
+    for signal in (line.motor, line.pusher):
+        assert list(signal.rises().times(0)) == []

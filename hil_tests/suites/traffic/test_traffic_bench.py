@@ -155,7 +155,9 @@ def test_a_dead_button_stops_no_cars(crossing: Crossing, faults: Any) -> None:
     assert crossing.plant.people_waiting == 1
 
 
-def test_a_press_while_people_leave_counts_for_the_next_round(crossing: Crossing) -> None:
+def test_a_press_while_people_leave_counts_for_the_next_round(
+    crossing: Crossing, dut: Any
+) -> None:
     crossing.press()
     crossing.clock.until(crossing.people_green.rises(), timeout="15s")
     crossing.clock.run("1s")
@@ -166,7 +168,10 @@ def test_a_press_while_people_leave_counts_for_the_next_round(crossing: Crossing
     crossing.press()
     assert crossing.please_wait.value is True
     crossing.clock.until(crossing.people_green.rises(), timeout="20s")
+    crossing.clock.run("50ms")
     assert crossing.plant.near_misses == 0
+    assert dut.variable("crossing.requests") == 3
+    assert dut.variable("crossing.walks") == 2
 
 
 def test_a_pulse_shorter_than_the_filter_is_no_request(crossing: Crossing, faults: Any) -> None:
