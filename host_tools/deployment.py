@@ -288,7 +288,7 @@ def deploy(
     Raises Failure, saying what runs then.
     """
     firmware = check_board(link, board)
-    main = link.execute(_READ_SMALL.format(MAIN))
+    main = link.execute(_READ_SMALL.format(MAIN)).replace("\r\n", "\n")
     if main.strip() and "controller.boot" not in main and not replace_main:
         raise Failure(
             f"the board has a {MAIN} of its own, which would be lost",

@@ -164,3 +164,22 @@ def test_a_program_that_gives_way_does_not_come_back(old: bytes, tank: Compiled)
     assert any("it faults in its first passes" in row.boot.text for row in sweep.rows)
     assert set(sweep.outcomes()) == {"old"}
     assert first_damage(sweep) == ""
+
+
+class SerialBoard(ProcessBoard):
+    """With lines that end as on a serial port; `written` are the files that were put there."""
+
+    written: tuple[str, ...] = ()
+
+    def execute(self, code: str, timeout_s: float = 10) -> str:
+        return super().execute(code, timeout_s).replace("\n", "\r\n")
+
+    def put(self, files: dict[str, bytes]) -> None:
+        self.written += tuple(files)
+        super().put(files)
+
+
+def test_what_is_there_is_not_written_again(old: bytes, tank: Compiled) -> None:
+    with SerialBoard(old) as board:
+        assert not deploy(board, tank("new"), None, silent).runtime_copied
+        assert board.written == ("/takt/arrived.taktb",)
