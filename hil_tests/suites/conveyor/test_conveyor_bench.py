@@ -164,13 +164,15 @@ def test_a_full_batch_stops_the_belt(belt: Line, dut: Any) -> None:
 # --- what goes wrong with parts ----------------------------------------------------------------
 
 
-def test_a_jam_stops_the_belt_until_it_is_cleared(belt: Line, faults: Any) -> None:
+@pytest.mark.needs("variables")
+def test_a_jam_stops_the_belt_until_it_is_cleared(belt: Line, faults: Any, dut: Any) -> None:
     obstacle = faults.plant("obstacle_mm", 40)
     belt.plant.feed(Part(), Part(gap_mm=20))
     expect(belt.motor).falls(
         within="3050ms", not_before="2990ms", after=belt.entry_eye.rises(), wait="2s"
     )
     expect(belt.red).is_(True, within="5ms", after=belt.motor.falls())
+    assert dut.variable("sorter.why") == "jam"
     belt.press("start")
     belt.clock.run("2100ms")
     assert belt.motor.value is False  # it has to be acknowledged
@@ -220,12 +222,14 @@ def test_a_double_part_is_taken_for_one_and_what_is_left_of_it_noticed(
     assert counts(dut) == (1, 1, 0, 1)
 
 
-def test_three_lost_parts_in_a_row_stop_the_belt(belt: Line, faults: Any) -> None:
+@pytest.mark.needs("variables")
+def test_three_lost_parts_in_a_row_stop_the_belt(belt: Line, faults: Any, dut: Any) -> None:
     with faults.stuck(belt.exit_eye, True):  # dirty: it sees no part leave
         belt.plant.feed(Part(), Part(), Part())
         expect(belt.motor).falls(within="8s", after=belt.motor.rises())
         expect(belt.red).is_(True, within="5ms", after=belt.motor.falls())
     assert len(belt.plant.arrived) >= 2
+    assert dut.variable("sorter.why") == "items_lost"
     belt.plant.take_off()
     belt.press("acknowledge")
     belt.start_up()
@@ -236,16 +240,21 @@ def test_three_lost_parts_in_a_row_stop_the_belt(belt: Line, faults: Any) -> Non
 # --- what goes wrong with the machine ----------------------------------------------------------
 
 
+@pytest.mark.needs("variables")
 @pytest.mark.parametrize("what", ["belt_torn", "encoder_broken"])
-def test_a_belt_that_stands_is_noticed(belt: Line, faults: Any, what: str) -> None:
+def test_a_belt_that_stands_is_noticed(belt: Line, faults: Any, dut: Any, what: str) -> None:
     belt.clock.run("500ms")
     faults.plant(what, True)
     # It may run out, and the last pulse may have been a while ago.
     expect(belt.motor).falls(within="1210ms", not_before="980ms")
     expect(belt.red).is_(True, within="5ms", after=belt.motor.falls())
+    assert dut.variable("sorter.why") == "belt_stands"
 
 
-def test_a_pusher_that_does_not_come_home_stops_the_belt(belt: Line, faults: Any) -> None:
+@pytest.mark.needs("variables")
+def test_a_pusher_that_does_not_come_home_stops_the_belt(
+    belt: Line, faults: Any, dut: Any
+) -> None:
     belt.plant.feed(Part(tall=True))
     belt.clock.until(belt.pusher_home.falls(), timeout="4s")
     belt.clock.run("100ms")
@@ -254,6 +263,7 @@ def test_a_pusher_that_does_not_come_home_stops_the_belt(belt: Line, faults: Any
         within="1050ms", not_before="990ms", after=belt.pusher.falls(), wait="1s"
     )
     expect(belt.red).is_(True, within="5ms", after=belt.motor.falls())
+    assert dut.variable("sorter.why") == "pusher_stuck"
 
 
 def test_a_part_at_the_eye_while_the_belt_stands_is_no_jam(belt: Line) -> None:

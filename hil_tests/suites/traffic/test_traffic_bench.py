@@ -198,6 +198,8 @@ def test_at_night_yellow_blinks_and_in_the_morning_everybody_has_red_first(
     expect(crossing.cars_yellow).blinks("1020ms", tolerance="30ms", times=2)
     for name in ("cars_red", "cars_green", "people_red", "people_green"):
         assert list(crossing.signals[name].rises().times(begin_ns)) == []
+    crossing.press()
+    assert crossing.please_wait.value is False
     crossing.plant.night = False
     crossing.clock.until(crossing.cars_red.rises(), timeout="1s")
     crossing.clock.run("100ms")
