@@ -144,6 +144,11 @@ class SerialLink:
             self._transport.exec_raw_no_follow(code)
         return _SerialConsole(self._transport.serial)
 
+    def interrupt(self) -> None:
+        """End what the board runs and be at its REPL again, after `start` or `restart`."""
+        with self._talking("reach the REPL of the board on"):
+            self._transport.enter_raw_repl(soft_reset=False)
+
     def restart(self) -> Console:
         with self._talking("restart the board on"):
             # From the friendly REPL; from the raw one main.py would not be run.

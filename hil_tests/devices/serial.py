@@ -234,6 +234,8 @@ class _Board:
             board = self._program.project.wiring.board
             slot = deploy(self._link, self._program.bundle(), board, lambda text: None).slot
             _deployed[self._port] = self._program, slot
+        # The program runs, since the deployment or the test before.
+        self._link.interrupt()
         self._seen = None
         self._console = self._link.restart()
         wait_until_it_scans(self._console, slot)
