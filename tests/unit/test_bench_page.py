@@ -22,8 +22,8 @@ LANGUAGES = {"main.st": "st", "takt.toml": "toml", "bench.toml": "toml"}
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Path:
-    for name in ("main.st", "takt.toml", "bench.toml", "room.py", "test_room.py"):
+def incubator(tmp_path: Path) -> Path:
+    for name in ("main.st", "takt.toml", "bench.toml", "incubator.py", "test_incubator.py"):
         language = LANGUAGES.get(name, "python")
         found = re.search(rf"`{re.escape(name)}`[^\n]*\n\n```{language}\n(.*?)```", PAGE, re.S)
         assert found is not None, name
@@ -31,10 +31,10 @@ def room(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def bench_run(room: Path, *arguments: str) -> str:
+def bench_run(incubator: Path, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "host_tools.cli", "bench-run", *arguments],
-        cwd=room,
+        cwd=incubator,
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"},
         capture_output=True,
         text=True,
@@ -48,17 +48,17 @@ def said(number: int) -> list[str]:
     return re.findall(r"```text\n(.*?)```", PAGE, re.S)[number].splitlines()
 
 
-def test_the_example_passes_and_prints_what_the_page_shows(room: Path) -> None:
-    output = bench_run(room, "--dut", "host").splitlines()
+def test_the_example_passes_and_prints_what_the_page_shows(incubator: Path) -> None:
+    output = bench_run(incubator, "--dut", "host").splitlines()
     assert [line for line in said(0) if line not in output] == []
 
 
-def test_a_mistake_is_told_as_the_page_shows(room: Path) -> None:
-    program = room / "main.st"
+def test_a_mistake_is_told_as_the_page_shows(incubator: Path) -> None:
+    program = incubator / "main.st"
     program.write_text(program.read_text().replace("thermometer > 2150", "thermometer > 2550"))
-    output = bench_run(room, "-k", "in_time").splitlines()
+    output = bench_run(incubator, "-k", "in_time").splitlines()
     assert [line for line in said(1) if line not in output] == []
-    assert (room / "bench-results" / "room-test_the_heater_is_off_in_time-host").is_dir()
+    assert (incubator / "bench-results" / "incubator-test_the_heater_is_off_in_time-host").is_dir()
 
 
 def test_every_key_and_capability_is_on_the_page() -> None:
