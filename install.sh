@@ -5,6 +5,7 @@
 #   sh install.sh micropython  and a real MicroPython to run programs in
 #   sh install.sh pico         and an emulated Pico with its firmware
 #   sh install.sh native       and a C compiler, for programs as machine code
+#   sh install.sh bench        and a bench to test on
 #   sh install.sh test         and all that the tests need: peers, linters, firmware for the emulated Pico
 #
 # Needs Python 3.11 or later. On Debian and Ubuntu what the system lacks is installed with apt-get
@@ -14,8 +15,8 @@ cd "$(dirname "$0")"
 extra=${1:-}
 venv=${VENV:-.venv}
 case "$extra" in
-    "" | micropython | pico | native | test) ;;
-    *) echo "install.sh: '$extra' is none of: micropython, pico, native, test" >&2; exit 2 ;;
+    "" | micropython | pico | native | bench | test) ;;
+    *) echo "install.sh: '$extra' is none of: micropython, pico, native, bench, test" >&2; exit 2 ;;
 esac
 
 as_root() {
