@@ -163,7 +163,11 @@ def main():
     answered = None
     reply = b""
     while True:
-        frame = decode(lines.readline(LINE_MAX))
+        # A frame begins with its first character. What else comes is passed over one by one: a
+        # Ctrl-C in between ends the program, and what follows it is for the REPL.
+        if lines.read(1) != b"@":
+            continue
+        frame = decode(b"@" + lines.readline(LINE_MAX))
         if frame is None:
             continue
         # A conversation begins with sequence number 0.
