@@ -14,6 +14,7 @@ from host_tools.pico import EmulatedPico, SerialConsole
 pytestmark = pytest.mark.emulated
 
 
+@pytest.mark.slow  # the console of the emulated board goes through a pty, by the wall clock
 def test_the_program_is_put_on_a_board_at_a_port(
     pico: EmulatedPico, capsys: pytest.CaptureFixture[str]
 ) -> None:
