@@ -162,7 +162,7 @@ def nearest(numerator, denominator):
     return (2 * numerator + denominator) // (2 * denominator)
 
 
-@settings(derandomize=True, max_examples=500)
+@settings(derandomize=True, max_examples=500, deadline=None)
 @given(st.integers(0, 65535), st.integers(-(1 << 31), 1 << 31), st.integers(1, (1 << 32) - 1))
 def test_scaling_is_the_nearest_integer(raw, low, span):
     assert scaled(raw, low, span, 1) == low + nearest(raw * span, 65535)

@@ -62,7 +62,7 @@ WRITES = st.one_of(
 )
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(st.lists(st.lists(WRITES, max_size=12), max_size=6))
 def test_it_does_what_a_list_of_writes_would(rounds):
     made = image()

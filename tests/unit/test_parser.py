@@ -853,7 +853,7 @@ def test_the_source_to_mutilate_is_whole() -> None:
 
 
 @given(st.text())
-@settings(derandomize=True, max_examples=300)
+@settings(derandomize=True, max_examples=300, deadline=None)
 def test_any_text_parses(text: str) -> None:
     check_sane(text)
 
@@ -862,13 +862,13 @@ WORDS = sorted({t.text for t in lex(Source("", SOURCE), Reporter())} | {"METHOD"
 
 
 @given(st.lists(st.sampled_from([*WORDS, "(*", "'", "{", "\n", "END", "==", "++"]), max_size=60))
-@settings(derandomize=True, max_examples=500)
+@settings(derandomize=True, max_examples=500, deadline=None)
 def test_any_words_parse(words: list[str]) -> None:
     check_sane(" ".join(words))
 
 
 @given(st.binary())
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 def test_any_bytes_parse(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.mktemp("bytes") / "any.st"
     path.write_bytes(data)
