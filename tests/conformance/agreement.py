@@ -350,7 +350,7 @@ def explain(j: Job, a: tuple[str, Runner, Trace], b: tuple[str, Runner, Trace]) 
     file.with_suffix(".json").write_text(json.dumps(j.stimulus))
     lines = [f"{j.name}: python -m tests.conformance.reduce {file}"]
     n = first_difference(a[2].crcs, b[2].crcs)
-    if n is None:
+    if n is None or any(trace.error and not trace.end for _, _, trace in (a, b)):
         lines += [f"  {name}: {trace.outcome()}" for name, _, trace in (a, b)]
         return "\n".join(lines)
     lines.append(f"  after release instant {n}, counted from 0:")

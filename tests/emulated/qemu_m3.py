@@ -49,7 +49,7 @@ class QemuM3:
             lines.append(json.dumps(j.options(f"/rom/{j.name}", scans)) + "\n")
         files["jobs"] = "".join(lines).encode()
         run = 'import device_agreement; device_agreement.main("/rom/jobs")'
-        return heard(self.console(files, run, 60 + len(jobs)).split("\n"), jobs)
+        return heard(self.console(files, run, 60 + 4 * len(jobs)).split("\n"), jobs)
 
     def console(self, files: dict[str, bytes], run: str, timeout_s: float) -> str:
         """What the board prints from its start to its reset, which ends QEMU. `run`: a line of
