@@ -232,6 +232,20 @@ def _same_runtime(root):
     return bundle.same_runtime(root)
 
 
+def _reset_by_watchdog():
+    """Whether it was because nobody fed it, not by machine.reset(), which uses it, too. Once."""
+    if sys.platform != "rp2":
+        return False
+    import machine
+
+    # SCRATCH4 has what the SDK's watchdog_enable() leaves there (RP2040 data sheet 4.7.6).
+    at = 0x4005801C
+    if machine.reset_cause() != machine.WDT_RESET or machine.mem32[at] & 0xFFFFFFFF != 0x6AB73121:
+        return False
+    machine.mem32[at] = 0
+    return True
+
+
 def start(root="/takt"):
     """Runs the active slot of `root` until Ctrl-C; see the opening of this module."""
     global _slot, _note
@@ -241,6 +255,10 @@ def start(root="/takt"):
         _note = "no program is active in %s; `takt deploy` puts one there" % root
         tell({"is": "stopped", "text": _note})
         return
+    if _reset_by_watchdog():
+        text = "the hardware watchdog has reset the board: nothing went on"
+        _keep("restart", root, {"text": text})
+        tell({"is": "note", "text": text})
     text, give_up = _attempt(root)
     if text and give_up:
         other, reason = _turn_to_the_other(root)

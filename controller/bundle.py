@@ -166,6 +166,8 @@ def check_manifest(manifest):
     for row in areas.values():
         _check_range(row, size, "an area")
     _check_safe(manifest.get("safe", []), size)
+    if not _is_int(manifest.get("hardware_watchdog_ms", 250), 250, 8388):
+        _fail("the manifest has a hardware_watchdog_ms outside 250..8388")
     for key in ("io", "servers"):
         if not isinstance(manifest.get(key, {}), dict):
             _fail("the manifest has an entry %s that is no object" % key)

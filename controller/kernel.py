@@ -19,6 +19,8 @@ _RUNNING = const(5)
 _RARE = const(11)
 _FORCES = const(24)
 _HEARTBEAT = const(31)
+_WATCHDOG = const(35)
+_WATCHDOG_LOAD = const(36)
 _STOPPED = const(39)
 _RELEASES_LEFT = const(40)
 _FREEWHEELING = const(41)
@@ -55,6 +57,7 @@ class Kernel:
         self.collector = self
         made = kernel_tables.Tables(manifest, image, program, pins)
         self._free = made.free
+        self._watchdog_ms = manifest.get("hardware_watchdog_ms")
         self._keeper = made.telltale
         self._block = made.block
         self.words = made.words
@@ -92,6 +95,11 @@ class Kernel:
         for k in range(8):
             mem32[0xE000E400 + 4 * k] = struct.unpack_from("<I", levels, 4 * k)[0]
         self._started = True
+        if self._watchdog_ms:
+            words[_WATCHDOG] = 0x40058004  # LOAD (RP2040 data sheet 4.7.6)
+            # It counts down twice a µs: erratum RP2040-E1.
+            words[_WATCHDOG_LOAD] = self._watchdog_ms * 2000
+            machine.WDT(timeout=self._watchdog_ms)
         self._enter(self.base, _START)
 
     async def run(self, scans=None, until_ns=None):

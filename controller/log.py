@@ -5,6 +5,7 @@ The last entries stand in the file `log` of the root, a JSON object a line:
     fault      code, text, file, line, task, scan, time_ns: the first fault of a program
     fallback   text: a slot was given up
     stopped    text: why nothing ran any more
+    restart    text: the board was reset because nothing went on
 
 and in each `slot` and `name`, the program's. Nothing is written while a task scans: the flash
 cannot be read while it is written, and everything would wait for it. A fault that leaves other

@@ -95,6 +95,10 @@ class Session:
         self.servers = []  # (kind, place, server)
         self.pins = pins
         self.kernel = bool(kernel and self.manifest.get("kernel") and _PLATFORM == "rp2")
+        if pins is not None and not self.kernel and "hardware_watchdog_ms" in self.manifest:
+            tell(
+                {"is": "note", "text": "hardware_watchdog_ms does nothing without the scan kernel"}
+            )
         made = _by_kernel if self.kernel else _portably
         self.scheduler, self.image, self.collector = made(self.manifest, image, program, pins)
 

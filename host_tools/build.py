@@ -96,6 +96,7 @@ class Program:
         from host_tools.wiring.mailbox import mailbox_room
 
         wiring, layout = self.project.wiring, self.layout
+        watchdog_ms = wiring.hardware_watchdog_ms
         written = [row for server in self.rows.servers.values() for row in server["map"]]
         return {
             "format": 1,
@@ -127,6 +128,7 @@ class Program:
             "safe": self.rows.safe,
             "servers": self.rows.servers,
             "mailbox": list(mailbox_room(written)),
+            **({"hardware_watchdog_ms": watchdog_ms} if watchdog_ms else {}),
         }
 
     @property

@@ -148,7 +148,7 @@ typedef struct {
     word heartbeat;    /* Python counts it up */
     u32 heartbeat_seen, heartbeat_us;
     u32 patience_us;
-    u32 watchdog, watchdog_load;   /* 0: the hardware watchdog is not used */
+    u32 watchdog, watchdog_load;   /* address of LOAD, and what to write; 0: it is not used */
     trace *trace;
     u32 start_us;
     word stopped;      /* why, below */
@@ -202,7 +202,7 @@ enum { NESTED = 1, MAILS = 2, FORCES = 4, TRACE = 8, ANALOGUE = 16, FIRST = 32 }
 
 enum { MAGIC = 0x544B5441, GUARD_US = 500 };
 #define NO_END 0xFFFFFFFF
-/* Where no SINGLE, watchdog or end asks for more, the general way of the alarm is taken this often. */
+/* Where no SINGLE or end asks for more, the general way of the alarm is taken this often. */
 enum { PAUSE_US = 50000 };
 /* Nearer than this an alarm may have passed before it was set. */
 enum { NEAR_US = 50 };
@@ -293,6 +293,10 @@ SMALL void stop(kernel *k, u32 why)
         NVIC_DISABLE = spare | 1u << ALARM_IRQ;
         NVIC_UNPEND = spare | 1u << ALARM_IRQ;
         make_safe(k);
+        /* It runs on where Python is dead: the chip starts again. CTRL, 4 below LOAD; its alias
+         * that clears bits; ENABLE (RP2040 data sheet 4.7.6, 2.1.2). */
+        if (k->watchdog && why != HEARTBEAT && why != HARD_FAULT)
+            REG(k->watchdog - 4 + 0x3000) = 1u << 30;
         for (u32 n = 0; n < 5; n++)
             *k->slot[n] = k->vector[n];
         if (HEADER(k->m, STATE) == 1)
@@ -724,7 +728,7 @@ SMALL void look(kernel *k, scan_task *t, u32 now_us)
 /* Heartbeat, watchdog, every SINGLE. Returns when to look again, 0 when the kernel has stopped. */
 SMALL u32 guard(kernel *k, u32 now_us)
 {
-    u32 pause_us = k->watchdog ? GUARD_US : PAUSE_US, in_time = 1;
+    u32 pause_us = PAUSE_US, in_time = 1;
     k->clock_ns = since_start(k, now_us);
     k->clock_us = now_us;
     k->near_end = k->clock_ns + 2000ull * PAUSE_US >= k->until_ns;

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from host_tools.compiler.c_engine.module import RUNTIME
+from host_tools.compiler.c_engine.runtime import RUNTIME
 from host_tools.failure import DEVICE, Failure
 from host_tools.native.relocated import Code, relocated
 from host_tools.native.toolchain import HEADERS, MEANING

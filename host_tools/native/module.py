@@ -8,7 +8,8 @@ from pathlib import Path
 
 from host_tools.compiler import ir
 from host_tools.compiler.c_engine import EngineError, emit
-from host_tools.compiler.c_engine.module import FAULT_AT, RUNTIME
+from host_tools.compiler.c_engine.module import FAULT_AT
+from host_tools.compiler.c_engine.runtime import KERNEL, RUNTIME
 from host_tools.failure import Failure
 from host_tools.mpy import compile_mpy
 from host_tools.native import espressif
@@ -59,7 +60,6 @@ _LINK = """
 -Wl,-T,flat.ld -Wl,--gc-sections -Wl,-e,takt_entry -rtlib=compiler-rt -lcompiler_rt
 """
 
-_KERNEL = Path(__file__).parents[2] / "firmware" / "kernel" / "kernel.h"
 
 _KERNEL_ENTRY = """
 /* As below; numbers from 256 are operations of the kernel, on the one at that address. */
@@ -166,7 +166,7 @@ def machine_code(program: ir.Program, architecture: str, kernel: bool = False) -
 
 def _made(program: ir.Program, architecture: str, kernel: bool) -> tuple[bytes, bytes]:
     """The code, and the ELF file it is from."""
-    tail = _KERNEL.read_text(encoding="utf-8") + _KERNEL_ENTRY if kernel else ENTRY
+    tail = KERNEL.read_text(encoding="utf-8") + _KERNEL_ENTRY if kernel else ENTRY
     return code_of(_text(program) + tail, architecture)
 
 

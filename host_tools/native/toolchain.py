@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from host_tools.compiler.c_engine.module import RUNTIME, runtime_text
+from host_tools.compiler.c_engine.runtime import RUNTIME, runtime_text
 from host_tools.failure import DEVICE, Failure
 from host_tools.mpy import cache_folder, write_whole
 

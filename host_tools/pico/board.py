@@ -30,6 +30,7 @@ ADC_FULL_SCALE = 4095
 _USB_PACKET_US = 53
 _BOOT_VIRTUAL_S = 10.0
 _CYCLE_NS = 8  # 125 MHz
+_REASON_TIMER = 1  # WATCHDOG REASON (RP2040 data sheet 4.7.6)
 
 
 class Edge(NamedTuple):
@@ -76,6 +77,9 @@ class EmulatedPico:
         self._connect_usb()
         TickAlarm.attach(self.mcu)
         self._faults = Faults(self.mcu, self._end_batch)
+        # It comes in the middle of a batch, which would go on with the registers that it holds.
+        self.mcu.watchdog.alarm.callback = self._on_watchdog
+        self._timed_out = False
         self._uarts = tuple(Uart.attach(self.mcu, n, self.wake) for n in (0, 1))
         self._i2c = tuple(I2cBus(self.mcu, n) for n in (0, 1))
         self._spi = tuple(SpiBus(self.mcu, n) for n in (0, 1))
@@ -152,6 +156,7 @@ class EmulatedPico:
         self._clock.tick(cycles * _CYCLE_NS)
         if self._faults.pending:
             self._faults.enter()
+        self._reset_by_watchdog()
         # An exception is entered before an instruction, and left by one.
         return max(before, core.ipsr) if before == 0 else before, cycles
 
@@ -172,6 +177,8 @@ class EmulatedPico:
                 self._execute_batch(self._simulator, 1)
                 if self._faults.pending and self._faults.enter():
                     self._simulator.stopped = self._deadline_reached or self._event
+                if self._reset_by_watchdog():
+                    self._simulator.stopped = self._deadline_reached or self._event
         finally:
             self._deadline.cancel()
         if not (self._deadline_reached or self._event):
@@ -184,6 +191,17 @@ class EmulatedPico:
     def _on_deadline(self) -> None:
         self._deadline_reached = True
         self._simulator.stopped = True
+
+    def _on_watchdog(self) -> None:
+        self._timed_out = True
+        self._end_batch()
+
+    def _reset_by_watchdog(self) -> bool:
+        timed_out, self._timed_out = self._timed_out, False
+        if timed_out:
+            self.mcu.watchdog._reason = _REASON_TIMER
+            self.mcu.watchdog.on_watchdog_trigger()
+        return timed_out
 
     def _end_batch(self) -> None:
         self._simulator.stopped = True

@@ -48,6 +48,11 @@ PROJECT = (
     ),
     Field("engine", Text(("auto", "python", "native")), "what runs the logic", default="auto"),
     Field("sources", Items(Text(), 1), "patterns of the program's files", default=["*.st"]),
+    Field(
+        "hardware_watchdog_ms",
+        Whole(250, 8_388, "ms"),
+        "the chip starts again when nothing has gone on for this long; not used by default",
+    ),
 )
 
 TASK = (
@@ -92,6 +97,7 @@ class Wiring:
     servers: tuple[Server, ...] = ()
     tasks: tuple[TaskPolicy, ...] = ()
     policy: WarningPolicy = field(default_factory=WarningPolicy)
+    hardware_watchdog_ms: int | None = None
     source: Source = field(default_factory=lambda: Source("takt.toml", ""))
 
     def entries(self) -> list[Entry]:
@@ -170,6 +176,7 @@ def read_wiring(source: Source, reporter: Reporter) -> Wiring | None:
         servers=tuple(servers),
         tasks=tuple(_check_tasks(root.get("task"), reporter)),
         policy=check_policy(root.get("check"), reporter),
+        hardware_watchdog_ms=values["hardware_watchdog_ms"] if values else None,
         source=source,
     )
 

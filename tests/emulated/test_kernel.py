@@ -57,9 +57,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return program_files(tmp_path_factory.mktemp("blink"), BLINK)
 
 
-def program_files(folder: Path, text: str) -> dict[str, bytes]:
+def program_files(folder: Path, text: str, io: str = "[io]") -> dict[str, bytes]:
     (folder / "main.st").write_text(text)
-    (folder / "takt.toml").write_text(WIRING)
+    (folder / "takt.toml").write_text(WIRING.replace("[io]", io))
     found = {f"/lib/{name}": content for name, content in runtime_files().items()}
     bundle = compile(load(folder)).bundle()
     return found | {f"/slot/{n}": content for n, content in staged_files(bundle).items()}
@@ -302,3 +302,53 @@ def test_every_interval_is_kept(pico_uf2: Path, tmp_path: Path) -> None:
         (40, 0, 0, 39 * 1_500_500),
         (1, 0, 0, 0),
     ]
+
+
+HANG = b"""\
+import machine
+from controller.io import machine_pins
+from controller.session import Session
+session = Session("/takt/a", machine_pins(), True)
+session.scheduler._start(None, None)
+machine.disable_irq()
+while True:
+    pass
+"""
+
+
+def test_the_hardware_watchdog_starts_a_board_again_on_which_nothing_runs(
+    pico_uf2: Path, tmp_path: Path
+) -> None:
+    found = program_files(tmp_path, BLINK, "hardware_watchdog_ms = 250\n\n[io]")
+    # As a board has it that was deployed to.
+    found |= {f"/takt/a/{name[6:]}": found.pop(name) for name in list(found) if "/slot/" in name}
+    found |= {
+        "/hang.py": HANG,
+        "/takt/active": b"a",
+        "/main.py": b"import controller.boot as b\nb.start()\n",
+    }
+    bench = Bench(pico_uf2, found)
+    board = bench.board
+    boot = b'"is": "running"'
+
+    def told(text: bytes) -> bool:
+        nonlocal heard
+        heard += board.read_console()
+        return text in heard
+
+    heard = b""
+    assert board.run_until(lambda: told(boot), 10)
+    board.run_for(600 * MS)  # it is fed
+    assert bench.after(lambda board: None, 20) is not None
+    board.write_console(b"\x03")
+    board.run_for(600 * MS)  # stopped on purpose it is off
+    assert told(b"interrupted")
+    heard = b""
+    board.write_console(b"import hang\r")
+    assert board.run_until(lambda: board.level(LAMP) is True, 5)
+    assert board.run_until(lambda: told(boot), 10)
+    assert b"the hardware watchdog has reset the board" in heard
+    board.write_console(b"\x03")
+    board.run_for(60 * MS)
+    output, error = board.raw_exec("from controller import log\nprint(log.read()[-1]['is'])")
+    assert (output.split(), error) == ([b"restart"], b"")

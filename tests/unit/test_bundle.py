@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller import bundle as device
-from host_tools.build import compile
+from host_tools.build import Rejected, compile
 from host_tools.bundle import Bundle, initial_part, read_bundle
 from host_tools.cli import main
 from host_tools.device_files import runtime_files, runtime_hash
@@ -107,6 +107,16 @@ def test_a_manifest_says_what_the_project_says(
     main_st = Path("main.st")
     main_st.write_text(main_st.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert compile(load()).manifest()["built_from"] != manifest["built_from"]
+    # Keys that are seldom used stand there only then.
+    assert "hardware_watchdog_ms" not in manifest
+    wiring = Path("takt.toml").read_text(encoding="utf-8")
+    key = "[project]\nhardware_watchdog_ms = "
+    Path("takt.toml").write_text(wiring.replace("[project]\n", f"{key}250\n"), encoding="utf-8")
+    assert compile(load()).manifest()["hardware_watchdog_ms"] == 250
+    Path("takt.toml").write_text(wiring.replace("[project]\n", f"{key}249\n"), encoding="utf-8")
+    with pytest.raises(Rejected) as rejected:
+        compile(load())
+    assert [d.code for d in rejected.value.diagnostics] == ["E0604"]
 
 
 def test_byte_code_is_kept_and_refused_source_is_told(

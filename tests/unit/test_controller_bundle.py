@@ -129,6 +129,7 @@ RICH = manifest(
     PARTS,
     safe=[[1032, 0, "b1", True]],
     servers={"modbus-tcp": {}},
+    hardware_watchdog_ms=250,
 )
 
 

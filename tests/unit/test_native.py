@@ -10,6 +10,7 @@ import pytest
 
 from host_tools.cli import main
 from host_tools.compiler import c_engine, compile_sources
+from host_tools.compiler.c_engine.runtime import defined_names
 from host_tools.compiler.source import Source
 from host_tools.failure import Failure
 from host_tools.mpy import compile_mpy
@@ -43,6 +44,29 @@ def test_the_c_is_readable() -> None:
     assert "static void main_2(mem m)" in text
     assert "DIVIDED(1, QUOTIENT, i16" in text
     assert "CHECK(1, i16, held_" in text
+
+
+def test_names_of_the_runtime_and_the_kernel_are_free_for_programs() -> None:
+    names = sorted(n for n in defined_names() if not n.startswith("_") and "__" not in n)
+    assert {"late", "scan", "start", "trace", "WATCHDOG", "rounded"} <= set(names)
+    words = {}
+    for name in names:
+        text = f"FUNCTION_BLOCK {name}\nVAR {name}_ : INT; END_VAR\n    {name}_ := 1;\n"
+        text += "END_FUNCTION_BLOCK\n"
+        if not any(d.is_error for d in compile_sources([Source("a.st", text)]).diagnostics):
+            words[name.upper()] = text
+    assert len(words) > 150
+    text = "".join(words.values()) + "FUNCTION locals : DINT\nVAR "
+    text += "".join(f"{name} : DINT; " for name in sorted(words))
+    text += "END_VAR\n" + "".join(f"    {name} := {name} + 1;\n" for name in sorted(words))
+    text += (
+        "    locals := " + " + ".join(sorted(words)[:50]) + ";\nEND_FUNCTION\nPROGRAM main\nVAR "
+    )
+    text += "".join(f"b_{name} : {name}; " for name in words) + "d : DINT; END_VAR\n"
+    text += "".join(f"    b_{name}();\n" for name in words) + "    d := locals();\nEND_PROGRAM\n"
+    program = compile_sources([Source("main.st", text)]).program
+    assert program is not None
+    assert machine_code(program, "armv6m", kernel=True)
 
 
 KNOWN = """PROGRAM main

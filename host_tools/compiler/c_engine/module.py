@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from host_tools.compiler import ir
 from host_tools.compiler.c_engine.effects import Knowledge
+from host_tools.compiler.c_engine.runtime import RUNTIME, defined_names
 from host_tools.compiler.c_engine.scope import Callable, takes_frame
 from host_tools.compiler.c_engine.statements import FunctionPrinter
 from host_tools.compiler.c_engine.text import EngineError, Names
@@ -15,9 +15,6 @@ from host_tools.record import replace
 _RECURSION = 10_000  # sums of a thousand terms are trees of that height
 FAULT_AT = 76
 """Where takt_enter leaves the position of a fault: in the image's header (docs/image.md)."""
-
-RUNTIME = ("rt.h", "soft.h", "strings.h")
-"""Files of this folder that the program is compiled with."""
 
 
 def emit(program: ir.Program) -> str:
@@ -52,7 +49,7 @@ def _emit(program: ir.Program) -> str:
 
 def functions_by_name(program: ir.Program) -> dict[str, ir.Func]:
     """The functions of a program by their names in the C text."""
-    names = Names()
+    names = Names(defined_names())
     return {names.take(f.source_name or f.name): f for f in program.functions}
 
 
@@ -68,9 +65,3 @@ def _tasks(program: ir.Program, callables: dict[str, Callable]) -> str:
         lines.append(f"    case {n}: /* task {task.name}, {every} */".replace("*/ */", "*/"))
         lines += [f"        {callee.name}(m{frame});", "        break;"]
     return "\n".join([*lines, "    }", "}"])
-
-
-def runtime_text() -> str:
-    """The text of RUNTIME, for what must know that it has changed."""
-    folder = Path(__file__).parent
-    return "".join((folder / name).read_text(encoding="utf-8") for name in RUNTIME)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from host_tools.compiler import ir
+from host_tools.compiler.c_engine.runtime import macros
 from host_tools.record import record
 
 
@@ -85,7 +86,7 @@ class Names:
     """Gives out C names that are unique in a scope and its enclosing one, and none of rt.h."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
-        self._taken = set(taken) | set(_TAKEN.split())
+        self._taken = set(taken) | set(_TAKEN.split()) | macros()
 
     def take(self, wanted: str) -> str:
         """`wanted` if it is free and a C name, else something close."""
