@@ -333,6 +333,7 @@ class Server:
         self._first = memoryview(bytearray(1))
         self.faults = 0
         self.last_fault = ""
+        self._sending = False
         self._task = None
 
     def start(self):
@@ -340,7 +341,11 @@ class Server:
         self._task = asyncio.create_task(self._run())
 
     async def close(self):
-        """Stops listening and lets go of the line."""
+        """Stops listening and lets go of the line; an answer that has begun goes out whole."""
+        start_us = self._ticks()
+        longest_us = 300 * self.station.character_us  # of 256 characters, and some patience
+        while self._sending and (self._ticks() - start_us & _TICKS) < longest_us:
+            await sleep_ms(1)
         self._task.cancel()  # type: ignore[union-attr]
         try:
             await self._task  # type: ignore[misc]
@@ -441,10 +446,12 @@ class Server:
             self.station.withdrawn()
             return
         self._drive(1)
+        self._sending = True
         try:
             await self._send(self.station.out())
         finally:
             self._drive(0)
+            self._sending = False
         # What it heard of itself; then the bytes behind it are judged as those of others.
         self._look()
         self.station.sent(self._ticks())

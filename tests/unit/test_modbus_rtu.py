@@ -525,6 +525,19 @@ def test_the_driver_is_on_from_the_first_bit_to_the_last():
     run(play)
 
 
+def test_an_answer_that_has_begun_is_finished_when_the_server_closes():
+    async def play(uart: Uart, server: Server) -> None:
+        uart.log.clear()
+        uart.sending = 1 << 30
+        assert await told(uart, READ, len(READ_ANSWER)) == READ_ANSWER
+        assert uart.log == ["on", "write"]
+        uart.sending = 0
+        await server.close()
+        assert uart.log[:4] == ["on", "write", "done", "off"]
+
+    run(play)
+
+
 def test_a_timer_switches_the_driver_off_where_the_port_has_it():
     timer = Timer()
 
