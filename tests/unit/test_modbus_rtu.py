@@ -535,7 +535,7 @@ def test_an_answer_that_has_begun_is_finished_when_the_server_closes():
         await server.close()
         assert uart.log[:4] == ["on", "write", "done", "off"]
 
-    run(play)
+    run(play, timer=Timer())
 
 
 def test_a_timer_switches_the_driver_off_where_the_port_has_it():
