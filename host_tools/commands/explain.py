@@ -26,6 +26,8 @@ GROUPS = {
     "W03": "Warnings about programs",
     "E06": "takt.toml",
     "W06": "Warnings about takt.toml",
+    "E07": "bench.toml",
+    "E08": "Machine code",
 }
 """How codes begin, in the order in which they are listed."""
 

@@ -12,6 +12,7 @@ from tests.unit.bench_story import MS, opened
 pytestmark = pytest.mark.emulated
 
 
+@pytest.mark.slow
 def test_flash_power_and_clocks() -> None:
     bench = opened("pico")
     signals, clock, faults = bench.signals, bench.clock, Faults(bench)

@@ -316,6 +316,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_the_hardware_watchdog_starts_a_board_again_on_which_nothing_runs(
     pico_uf2: Path, tmp_path: Path
 ) -> None:

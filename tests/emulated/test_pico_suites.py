@@ -11,7 +11,10 @@ from tests.unit.bench_suites import SUITES, run_suite
 pytestmark = pytest.mark.emulated
 
 
-@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize(
+    "suite",
+    [SUITES[0], *(pytest.param(suite, marks=pytest.mark.slow) for suite in SUITES[1:])],
+)
 def test_a_sample_of_a_suite_passes(suite: str, tmp_path: Path) -> None:
     assert run_suite(suite, "pico", "sample", tmp_path) >= 1
 
