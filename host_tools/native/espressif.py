@@ -15,7 +15,7 @@ from pathlib import Path
 from host_tools.compiler.c_engine.runtime import RUNTIME
 from host_tools.failure import DEVICE, Failure
 from host_tools.native.relocated import Code, relocated
-from host_tools.native.toolchain import HEADERS, MEANING
+from host_tools.native.toolchain import GCC_MEANING, HEADERS
 from host_tools.record import record
 
 OLDEST = (11, 2)
@@ -119,7 +119,7 @@ def machine_code(text: str, compiler: Compiler | None = None) -> Code:
         (folder / "program.c").write_text(text + _START, encoding="utf-8")
         for file in RUNTIME:
             (folder / file).write_bytes((HEADERS / file).read_bytes())
-        _run(chosen, [*MEANING, *_FLAGS, "-c", "program.c", "-o", "program.o"], folder)
+        _run(chosen, [*GCC_MEANING, *_FLAGS, "-c", "program.c", "-o", "program.o"], folder)
 
         def link(text: int, rodata: int) -> tuple[bytes, bytes]:
             (folder / "place.ld").write_text(_SCRIPT.format(text=text, rodata=rodata))

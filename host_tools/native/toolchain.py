@@ -28,6 +28,9 @@ _FLAGS = """
 """
 MEANING = _FLAGS.split()
 
+GCC_MEANING = [*MEANING, "-frounding-math"]
+"""For gcc, which else makes -x of 0.0 - x where x comes from an integer: -0.0 of 0.0."""
+
 
 @lru_cache
 def zig_version() -> str:

@@ -22,7 +22,7 @@ from controller.rt import Fault
 from host_tools.compiler import ir
 from host_tools.native.espressif import Compiler, machine_code
 from host_tools.native.module import ENTRY, TARGETS, code_of
-from host_tools.native.toolchain import HEADERS, MEANING, compile_c
+from host_tools.native.toolchain import GCC_MEANING, HEADERS, compile_c
 from tests.conformance.agreement import Job, Runner, Trace, in_process
 from tests.conformance.many_programs import number, together
 from tests.conformance.rp2040_core import Code
@@ -99,7 +99,15 @@ def by_lx106_gcc(
     for name, content in files.items():
         (folder / name).write_bytes(content)
     (folder / "program.c").write_text(text, encoding="utf-8")
-    flags = [*MEANING, "-mlongcalls", "-static", "-I", str(HEADERS), "-Wl,-e,_start", *arguments]
+    flags = [
+        *GCC_MEANING,
+        "-mlongcalls",
+        "-static",
+        "-I",
+        str(HEADERS),
+        "-Wl,-e,_start",
+        *arguments,
+    ]
     made = folder / "program"
     command = [lx106_gcc(), *flags, "program.c", "-o", str(made), "-lgcc"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
