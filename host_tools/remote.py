@@ -127,6 +127,47 @@ def find_micropython() -> str:
     return found
 
 
+def start_process(
+    prefix: str,
+    fill: Callable[[Path], None],
+    arguments: list[str],
+    environment: dict[str, str],
+    stdin: int = subprocess.DEVNULL,
+) -> tuple[Path, subprocess.Popen[bytes]]:
+    """A process in a new folder with what `fill` puts there. Raises Failure where it does not
+    start; the folder is gone then."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        fill(folder)
+        process = subprocess.Popen(
+            arguments,
+            cwd=folder,
+            env={**os.environ, "MICROPYPATH": f".frozen{os.pathsep}lib", **environment},
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C at the terminal reaches us; who starts it passes it on or not.
+            start_new_session=True,
+        )
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise Failure(
+            f"cannot start MicroPython: {error.strerror}", arguments[0], DEVICE
+        ) from None
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder, process
+
+
+def write_library(folder: Path, files: dict[str, bytes]) -> None:
+    """The runtime's files, where such a process looks for modules."""
+    for name, content in files.items():
+        path = folder / "lib" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
 class ProcessAgent:
     """controller.console in a MicroPython or Python process, with everything it needs in a folder
     of its own that is removed at the end."""
@@ -134,46 +175,23 @@ class ProcessAgent:
     def __init__(self, executable: str, bundle: Bundle, options: dict[str, Any], say: Say) -> None:
         python = executable == sys.executable
         files = {} if python else runtime_files(say)
-        self._folder = Path(tempfile.mkdtemp(prefix="takt-run-"))
-        try:
-            for name, content in files.items():
-                path = self._folder / "lib" / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-            code = "program.mpy" if python else "program.py"
-            stage(bundle, self._folder / "slot", skip=("layout.json", code))
+        code = "program.mpy" if python else "program.py"
+
+        def fill(folder: Path) -> None:
+            write_library(folder, files)
+            stage(bundle, folder / "slot", skip=("layout.json", code))
             # Not as an argument: MicroPython keeps those as names, of 255 bytes at the most.
             text = json.dumps({"directory": "slot", **options})
-            (self._folder / "run.json").write_text(text, encoding="utf-8")
-            environment = {
-                **os.environ,
-                "MICROPYPATH": f".frozen{os.pathsep}lib",
-                "PYTHONPATH": str(ROOT),
-                "PYTHONUNBUFFERED": "1",
-            }
-            self._process = subprocess.Popen(
-                [
-                    executable,
-                    *(() if python else ("-X", f"heapsize={_HEAP}")),
-                    "-c",
-                    "import controller.console as c; c.main(open('run.json').read())",
-                ],
-                cwd=self._folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                # Ctrl-C at the terminal reaches us; we pass it on once.
-                start_new_session=True,
-            )
-        except OSError as error:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise Failure(
-                f"cannot start MicroPython: {error.strerror}", executable, DEVICE
-            ) from None
-        except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise
+            (folder / "run.json").write_text(text, encoding="utf-8")
+
+        heap = [] if python else ["-X", f"heapsize={_HEAP}"]
+        run = "import controller.console as c; c.main(open('run.json').read())"
+        self._folder, self._process = start_process(
+            "takt-run-",
+            fill,
+            [executable, *heap, "-c", run],
+            {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        )
 
     def lines(self) -> Iterator[str]:
         for line in self._process.stdout or ():

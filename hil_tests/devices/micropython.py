@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,13 @@ from hil_tests.recording import Value
 from host_tools.build import Program
 from host_tools.device_files import runtime_files
 from host_tools.failure import DEVICE, Failure
-from host_tools.remote import find_micropython, read_message, stage
+from host_tools.remote import (
+    find_micropython,
+    read_message,
+    stage,
+    start_process,
+    write_library,
+)
 from host_tools.runs import architecture
 
 _HEAP = "8m"
@@ -29,39 +33,21 @@ class ProcessController:
     def __init__(self, program: Program) -> None:
         executable = find_micropython()
         bundle = program.bundle(architecture("micropython", program))
-        self._folder = Path(tempfile.mkdtemp(prefix="takt-bench-"))
         self._last: list[str] = []
-        try:
-            for name, content in runtime_files().items():
-                path = self._folder / "lib" / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-            shutil.copy(Path(stepped.__file__), self._folder / "lib" / "stepped.py")
-            stage(bundle, self._folder / "slot", skip=("layout.json", "program.py"))
-            self._process = subprocess.Popen(
-                [
-                    executable,
-                    "-X",
-                    f"heapsize={_HEAP}",
-                    "-c",
-                    "import stepped; stepped.serve('slot')",
-                ],
-                cwd=self._folder,
-                env={**os.environ, "MICROPYPATH": f".frozen{os.pathsep}lib"},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                # Ctrl-C at the terminal is pytest's.
-                start_new_session=True,
-            )
-        except OSError as error:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise Failure(
-                f"cannot start MicroPython: {error.strerror}", executable, DEVICE
-            ) from None
-        except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise
+
+        def fill(folder: Path) -> None:
+            write_library(folder, runtime_files())
+            shutil.copy(Path(stepped.__file__), folder / "lib" / "stepped.py")
+            stage(bundle, folder / "slot", skip=("layout.json", "program.py"))
+
+        run = "import stepped; stepped.serve('slot')"
+        self._folder, self._process = start_process(
+            "takt-bench-",
+            fill,
+            [executable, "-X", f"heapsize={_HEAP}", "-c", run],
+            {},
+            subprocess.PIPE,
+        )
 
     def _say(self, text: str) -> None:
         assert self._process.stdin is not None
